@@ -1,0 +1,202 @@
+// The segment file: one per recorded process, written by libmla.so, read by anyone, at any time.
+//
+//   block 0            SegmentHeader, table directory                       (32 KiB)
+//   blocks 1 .. 2      timeline: kTimelineSlots records of 64 bytes         (64 KiB)
+//   blocks 3 .. 6      site history: kHistoryColumns x kHistoryRows         (128 KiB)
+//   blocks 7 ..        blocks of the tables, in the order they were needed
+//
+// A table is an array of equal records cut into blocks. Its directory in the header lists the file
+// block of its first, second, ... block of records; 0 means "not yet". The directory bounds every
+// table and so the whole file (kMaxFileBytes): a run of any length has a file of bounded size.
+//
+// Guarantees:
+// * Killed at any instruction, the file is readable. A record becomes visible by one release store
+//   to its publish field (named in each record below); until then that field is 0 and the reader
+//   skips the record. Nothing is finalised at exit; an exit only stores a flag.
+// * Counters have one writer thread each and are plain 64-bit stores: a reader, or a kill, sees
+//   each counter whole, and a site's counters at most one event apart.
+// * A block is backed by the file system before anything is stored to it, so that a full disk is an
+//   error code for the writer and never SIGBUS for the host.
+// * Offsets and ids only, no pointers. All integers little-endian, as on the recording machine.
+//
+// Rejected: an event log (unbounded: 2 TB in one public report of a peer); a lock per table (a
+// killed or forked holder blocks every reader); finalising at exit (kill -9 and the OOM killer are
+// the main use); a growing contiguous array per table (cannot move under a reader).
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace mla::format {
+
+inline constexpr uint64_t kMagic = 0x0a0d474553414c4dULL;  // "MLASEG\r\n" in file order
+// A reader refuses every version but its own; see docs/format.md for what each one changed.
+inline constexpr uint32_t kVersion = 1;
+
+inline constexpr uint32_t kBlockBytes = 32 * 1024;
+inline constexpr uint32_t kHeaderBlocks = 1;
+inline constexpr uint32_t kTimelineBlock = 1;
+inline constexpr uint32_t kTimelineBlocks = 2;
+inline constexpr uint32_t kHistoryBlock = 3;
+inline constexpr uint32_t kHistoryBlocks = 4;
+inline constexpr uint32_t kFirstTableBlock = 7;
+
+enum class Table : uint32_t {
+  kStrings,    // bytes
+  kModules,    // ModuleRecord
+  kNodes,      // NodeRecord: the stack trie
+  kSites,      // SiteRecord
+  kCounters,   // CounterRecord
+  kThreads,    // ThreadRecord
+  kPeakA,      // PeakRecord, indexed by site id
+  kPeakB,      // PeakRecord, indexed by site id
+  kInherited,  // InheritedRecord, indexed by site id
+  kTableCount,
+};
+inline constexpr uint32_t kTableCount = static_cast<uint32_t>(Table::kTableCount);
+
+struct TableShape {
+  uint32_t record_bytes;
+  uint32_t records_per_block;
+  uint32_t max_blocks;
+  uint32_t directory_index;  // of the table's first directory entry
+  constexpr uint64_t max_records() const {
+    return static_cast<uint64_t>(records_per_block) * max_blocks;
+  }
+};
+
+// Sizes: 2 Mi trie nodes, 1 Mi sites, 1.5 Mi counters (100 threads of 15,000 sites each).
+// Counters are handed to threads in runs of 64 (2,560 bytes, whole cache lines), 12 runs a block.
+inline constexpr TableShape kTables[kTableCount] = {
+    {1, kBlockBytes, 64, 0},       // strings: 2 MiB
+    {96, 341, 24, 64},             // modules: 8,184
+    {16, 2048, 1024, 88},          // nodes: 2,097,152
+    {16, 2048, 512, 1112},         // sites: 1,048,576
+    {40, 768, 2048, 1624},         // counters: 1,572,864
+    {128, 256, 32, 3672},          // threads: 8,192
+    {16, 2048, 512, 3704},         // peak A
+    {16, 2048, 512, 4216},         // peak B
+    {32, 1024, 1024, 4728},        // inherited
+};
+inline constexpr uint32_t kDirectoryEntries = 5752;
+inline constexpr const TableShape& shape(Table t) { return kTables[static_cast<uint32_t>(t)]; }
+
+inline constexpr uint32_t kMaxBlocks = kFirstTableBlock + kDirectoryEntries;
+inline constexpr uint64_t kMaxFileBytes = static_cast<uint64_t>(kMaxBlocks) * kBlockBytes;
+
+// Bytes of a string in the strings table, as offset << 32 | length. 0: none.
+// A string never crosses a block. Publish: the one store of the reference.
+using StringRef = std::atomic<uint64_t>;
+inline constexpr uint64_t make_string_ref(uint32_t offset, uint32_t length) {
+  return static_cast<uint64_t>(offset) << 32 | length;
+}
+
+enum class State : uint32_t {
+  kNone = 0,
+  kRecording = 1,
+  kStopped = 2,  // the process went on, its recording did not; see StopReason
+  kExited = 3,   // exit or _exit was called; counts stay valid to the last event
+};
+
+enum class StopReason : uint32_t {
+  kNone = 0,
+  kNoSpace = 1,      // the file system of the segment is full; stop_errno tells more
+  kNoMemory = 2,     // mmap of mla's own memory failed
+  kTableFull = 3,    // a table reached its bound
+  kForeignMemory = 4,  // the host unmapped or changed memory of mla
+  kCount,
+};
+
+// Why an event is missing from the counters, or its detail from the stacks.
+enum class Loss : uint32_t {
+  kReentrant = 0,      // allocation inside mla or inside a signal handler that interrupted mla
+  kNoThread = 1,       // no thread record or counter could be had
+  kNoLiveMap = 2,      // the live map could not grow: the block is unknown, never "leaked"
+  kFarAddress = 3,     // a block above 2^47
+  kNoMapping = 4,      // the table of mappings was full or busy
+  kUnknownFree = 5,    // free of a block not seen being allocated: not an error, not a lost event
+  kMissedFree = 6,     // an address was handed out again before its free was seen; counted as freed
+  kStackTruncated = 7,  // deeper than kMaxStackDepth: the outermost frames are missing
+  kStackTableFull = 8,  // no room for a new stack: counted under a shorter one
+  kSiteTableFull = 9,   // no room for a new site: counted under kOverflowSite
+  kStackIncomplete = 10,  // unwinding ended before the first frame of the thread
+  kModuleTableFull = 11,  // frames of a module that is not in the log
+  kNoAllocator = 12,   // request refused by mla because no allocator could be found
+  kCount = 24,
+};
+inline constexpr uint32_t kLossCount = static_cast<uint32_t>(Loss::kCount);
+// Reasons whose events are absent from every total ("lost_events").
+inline constexpr uint32_t kLostEventMask = 1U << 0 | 1U << 1 | 1U << 2 | 1U << 3 | 1U << 4;
+
+inline constexpr uint32_t kMaxStackDepth = 256;
+
+struct SegmentHeader {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t header_bytes;  // sizeof(SegmentHeader)
+  uint32_t block_bytes;
+  uint32_t pointer_bytes;
+  std::atomic<uint32_t> state;  // State
+  std::atomic<uint32_t> stop_reason;
+  std::atomic<int32_t> stop_errno;
+  std::atomic<uint32_t> blocks_used;  // blocks backed and in use: the file's real length
+  std::atomic<uint64_t> stop_ns;      // since start_monotonic_ns; also of an exit
+  std::atomic<int32_t> exit_code;     // of exit or _exit; -1: not known
+
+  uint32_t pid;
+  uint32_t parent_pid;
+  uint32_t uid;
+  uint32_t fork_depth;       // forks since the last exec; 0: not a forked child
+  uint32_t parent_recorded;  // the parent was recorded by mla too: parent_segment names its file
+  uint32_t thp_mode;         // 0 unknown, 1 never, 2 madvise, 3 always
+  uint32_t reserved0;
+  uint64_t start_realtime_ns;   // Unix time at which recording began
+  uint64_t start_monotonic_ns;  // CLOCK_MONOTONIC at the same instant
+  uint64_t process_start_ticks;  // /proc/PID/stat field 22; 0 unknown
+  uint64_t page_bytes;
+
+  StringRef exe;             // path
+  StringRef argv;            // NUL-separated, cut at 8 KiB
+  StringRef working_directory;
+  StringRef host;
+  StringRef kernel;
+  StringRef cgroup;
+  StringRef parent_segment;  // path of the parent's file, for a forked child
+  StringRef allocator;       // ptmalloc2, jemalloc, tcmalloc, mimalloc, or a file name
+  StringRef allocator_version;
+  StringRef allocator_path;
+  StringRef python_version;  // empty: no CPython
+  StringRef settings;        // MLA_* variables, "NAME=value\n"
+  StringRef note;            // anything a reader must tell the user, one line each
+
+  std::atomic<uint64_t> live_bytes;   // approximate, of all threads; exact figures: the counters
+  std::atomic<uint64_t> mapped_bytes;  // live bytes of anonymous mappings, exact
+  std::atomic<uint64_t> peak_live_bytes;  // highest live_bytes ever seen
+  std::atomic<uint64_t> peak_ns;
+  // Which peak table holds the composition: 0 none, 1 kPeakA, 2 kPeakB. Publish field of a peak.
+  std::atomic<uint32_t> peak_table;
+  uint32_t reserved1;
+  struct PeakInfo {
+    std::atomic<uint64_t> live_bytes;
+    std::atomic<uint64_t> ns;
+    std::atomic<uint64_t> sites;  // records filled, indexes 0 .. sites - 1
+  } peak[2];
+
+  std::atomic<uint64_t> timeline_interval_ns;
+  std::atomic<uint64_t> history_interval_ns;
+  std::atomic<uint64_t> tick_lock;     // 0, or the monotonic ns at which a ticker took it
+  std::atomic<uint64_t> own_private_bytes;  // mla's private memory, live map left out
+  std::atomic<uint64_t> own_live_map_bytes;  // resident bytes of the live map, at the last tick
+  std::atomic<uint64_t> losses[kLossCount];
+
+  // Records claimed in each table. Records beyond it do not exist; records below it may still be
+  // unpublished (their publish field is 0).
+  std::atomic<uint64_t> claimed[kTableCount];
+  std::atomic<uint32_t> directory[kDirectoryEntries];
+};
+static_assert(sizeof(SegmentHeader) <= kHeaderBlocks * kBlockBytes);
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+static_assert(sizeof(std::atomic<uint64_t>) == 8);
+
+}  // namespace mla::format
