@@ -1,0 +1,162 @@
+#include "reader/decode_tables.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+
+namespace mla {
+
+using format::Table;
+
+namespace {
+
+std::string hex(const uint8_t* bytes, size_t count) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < count; ++i) {
+    text += kDigits[bytes[i] >> 4];
+    text += kDigits[bytes[i] & 15];
+  }
+  return text;
+}
+
+struct NodeKey {
+  uint64_t pc;  // with its flag
+  uint32_t parent;
+  uint32_t module;
+  bool operator==(const NodeKey&) const = default;
+};
+
+struct NodeHash {
+  size_t operator()(const NodeKey& key) const {
+    uint64_t h = key.pc * 0x9e3779b97f4a7c15ULL;
+    h ^= (static_cast<uint64_t>(key.parent) << 32 | key.module) * 0xc2b2ae3d27d4eb4fULL;
+    return h ^ h >> 29;
+  }
+};
+
+}  // namespace
+
+IdMap decode_modules(const SegmentImage& image, std::vector<ModuleInfo>& modules,
+                     DamageLog& damage) {
+  const auto count = static_cast<uint32_t>(image.records(Table::kModules));
+  IdMap map(std::max(count, 1U), kNoIndex);
+  map[0] = 0;
+  modules.assign(1, {});
+  for (uint32_t i = 1; i < count; ++i) {
+    const auto* record = image.record<format::ModuleRecord>(Table::kModules, i);
+    // Acquires the writer's release of a finished module record.
+    if (record == nullptr || record->state.load(std::memory_order_acquire) == 0) continue;
+    const bool unloaded = record->state.load(std::memory_order_relaxed) == 2;
+    if (record->start >= record->end) {
+      damage.add("modules", "an empty address range; the module was left out", i);
+      continue;
+    }
+    ModuleInfo module;
+    if (!image.string(record->path.load(std::memory_order_relaxed), module.path)) {
+      damage.add("modules", "the path lies outside the file; the module has no name", i);
+    }
+    if (record->build_id_bytes <= sizeof record->build_id) {
+      module.build_id = hex(record->build_id, record->build_id_bytes);
+    } else {
+      damage.add("modules", "a build-id of impossible length was left out", i);
+    }
+    module.start = record->start;
+    module.end = record->end;
+    module.bias = record->bias;
+    module.load_ns = record->load_ns;
+    if (unloaded) module.unload_ns = record->unload_ns.load(std::memory_order_relaxed);
+    map[i] = static_cast<uint32_t>(modules.size());
+    modules.push_back(std::move(module));
+  }
+  return map;
+}
+
+IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, std::vector<StackNode>& nodes,
+                   DamageLog& damage) {
+  const auto count = static_cast<uint32_t>(image.records(Table::kNodes));
+  IdMap map(std::max(count, 1U), kNoIndex);
+  map[0] = 0;
+  nodes.assign(1, {});
+  std::unordered_map<NodeKey, uint32_t, NodeHash> known;
+  for (uint32_t i = 1; i < count; ++i) {
+    const auto* record = image.record<format::NodeRecord>(Table::kNodes, i);
+    if (record == nullptr) continue;
+    // Acquires the writer's release of a finished node.
+    const uint64_t pc = record->pc.load(std::memory_order_acquire);
+    if (pc == 0) continue;
+    const uint64_t address = pc & ~format::kPcExact;
+    if (address == 0 || address > format::kPcAddress) {
+      damage.add("nodes", "no address; the stack ends there", i);
+      continue;
+    }
+    // Strictly downwards: no stack can be a cycle.
+    if (record->parent >= i) {
+      damage.add("nodes", "a parent that is no earlier node; the stack ends there", i);
+      continue;
+    }
+    NodeKey key{pc, lookup(map, record->parent), lookup(modules, record->module)};
+    if (key.parent == kNoIndex) {
+      damage.add("nodes", "a parent that does not exist; outer frames are missing", i);
+      key.parent = 0;
+    }
+    if (key.module == kNoIndex) {
+      damage.add("nodes", "a module that does not exist; the frame has no name", i);
+      key.module = 0;
+    }
+    const auto [entry, added] = known.try_emplace(key, static_cast<uint32_t>(nodes.size()));
+    map[i] = entry->second;
+    if (added) nodes.push_back({address, key.parent, key.module, (pc & format::kPcExact) != 0});
+  }
+  return map;
+}
+
+IdMap decode_sites(const SegmentImage& image, const IdMap& nodes, std::vector<Site>& sites,
+                   DamageLog& damage) {
+  constexpr uint32_t kOverflow = format::index(format::SiteId::kOverflow);
+  const auto count = static_cast<uint32_t>(image.records(Table::kSites));
+  IdMap map(std::max(count, kOverflow + 1), kNoIndex);
+  sites.clear();
+  // Not every writer publishes the record of the overflow site: its id says all.
+  Site overflow;
+  overflow.id = kOverflow;
+  overflow.overflow = true;
+  map[kOverflow] = 0;
+  sites.push_back(overflow);
+  std::map<std::tuple<uint32_t, uint32_t, bool>, uint32_t> known;
+  for (uint32_t i = format::kFirstSite; i < count; ++i) {
+    const auto* record = image.record<format::SiteRecord>(Table::kSites, i);
+    if (record == nullptr) continue;
+    // Acquires the writer's release of a finished site.
+    const uint32_t kind = record->kind.load(std::memory_order_acquire);
+    if (kind == 0) continue;
+    if (kind > static_cast<uint32_t>(format::SiteKind::kMapping)) {
+      damage.add("sites", "of no known kind; left out", i);
+      continue;
+    }
+    Site site;
+    site.id = i;
+    site.native = lookup(nodes, record->native);
+    if (site.native == kNoIndex) {
+      damage.add("sites", "a stack that does not exist; shown without one", i);
+      site.native = 0;
+    }
+    site.python = record->python;
+    site.mapping = kind == static_cast<uint32_t>(format::SiteKind::kMapping);
+    site.first_seen_ns = uint64_t{record->first_seen_ms} * 1'000'000;
+    const auto [entry, added] = known.try_emplace({site.native, site.python, site.mapping},
+                                                  static_cast<uint32_t>(sites.size()));
+    map[i] = entry->second;
+    if (added) {
+      sites.push_back(site);
+    } else {
+      uint64_t& first = sites[entry->second].first_seen_ns;
+      first = std::min(first, site.first_seen_ns);
+    }
+  }
+  return map;
+}
+
+}  // namespace mla

@@ -1,0 +1,135 @@
+#include "reader/directory.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <tuple>
+
+#include "format/format.h"
+#include "reader/error.h"
+#include "reader/process.h"
+
+namespace mla {
+
+namespace {
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// mla-EXE-PID-START.mla; EXE may hold dashes.
+std::optional<RecordingFile> parse_name(const std::string& name) {
+  static constexpr std::string_view kPrefix = "mla-";
+  static constexpr std::string_view kSuffix = ".mla";
+  const std::string_view view = name;
+  if (view.size() <= kPrefix.size() + kSuffix.size() || !view.starts_with(kPrefix) ||
+      !view.ends_with(kSuffix)) {
+    return std::nullopt;
+  }
+  const std::string_view stem = view.substr(0, view.size() - kSuffix.size());
+  const size_t start_at = stem.rfind('-');
+  const size_t pid_at = stem.rfind('-', start_at - 1);
+  if (start_at < kPrefix.size() || pid_at == std::string_view::npos) return std::nullopt;
+  const auto pid = parse_number<uint32_t>(stem.substr(pid_at + 1, start_at - pid_at - 1));
+  const auto start = parse_number<uint64_t>(stem.substr(start_at + 1));
+  if (!pid || !start) return std::nullopt;
+  return RecordingFile{"", *pid, *start};
+}
+
+// A living process maps its recording wherever it is and whatever its name (`mla run -o`).
+std::optional<std::string> recording_written_by(uint32_t pid) {
+  const auto mappings = shared_mappings(pid);
+  if (!mappings) return std::nullopt;
+  for (const MappedFile& mapped : *mappings) {
+    const int fd = open(mapped.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) continue;
+    uint64_t magic = 0;
+    const bool read = pread(fd, &magic, sizeof magic, 0) == static_cast<ssize_t>(sizeof magic);
+    close(fd);
+    if (read && magic == format::kMagic) return mapped.path;
+  }
+  return std::nullopt;
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+std::string find_by_pid(uint32_t pid) {
+  if (auto path = recording_written_by(pid)) return *path;
+  const std::vector<std::string> directories = recording_directories();
+  const std::vector<RecordingFile> recordings = list_recordings(directories);
+  const RecordingFile* newest = nullptr;
+  for (const RecordingFile& recording : recordings) {
+    if (recording.pid == pid) newest = &recording;  // in order of start
+  }
+  if (newest != nullptr) return newest->path;
+  const std::string subject = "pid " + std::to_string(pid);
+  if (read_process_stat(pid)) {
+    throw Error(subject, "runs, but there is no recording of it in " + join(directories),
+                "start it with `mla run -- CMD` or with libmla.so in LD_PRELOAD");
+  }
+  throw Error(subject, "no such process, and no recording of it in " + join(directories),
+              "see `mla ps` for the recordings there are, or give a file");
+}
+
+}  // namespace
+
+std::vector<std::string> recording_directories() {
+  std::vector<std::string> result;
+  const char* chosen = std::getenv("MLA_DIR");  // NOLINT(concurrency-mt-unsafe)
+  if (chosen != nullptr && *chosen != '\0') result.emplace_back(chosen);
+  const std::string user = std::to_string(getuid());
+  for (const char* parent : {"/dev/shm/mla-", "/tmp/mla-"}) {
+    const std::string path = parent + user;
+    if (std::find(result.begin(), result.end(), path) == result.end()) result.push_back(path);
+  }
+  return result;
+}
+
+std::vector<RecordingFile> list_recordings(const std::vector<std::string>& directories) {
+  std::vector<RecordingFile> result;
+  for (const std::string& directory : directories) {
+    std::error_code error;
+    std::filesystem::directory_iterator entry(directory, error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      auto recording = parse_name(entry->path().filename().string());
+      if (!recording) continue;
+      recording->path = entry->path().string();
+      result.push_back(std::move(*recording));
+    }
+  }
+  std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.pid, a.start, a.path) < std::tie(b.pid, b.start, b.path);
+  });
+  return result;
+}
+
+std::string find_recording(const std::string& pid_or_file) {
+  const bool digits =
+      !pid_or_file.empty() && pid_or_file.find_first_not_of("0123456789") == std::string::npos;
+  if (digits) {
+    const auto pid = parse_number<uint32_t>(pid_or_file);
+    if (pid && *pid != 0) return find_by_pid(*pid);
+    throw Error(pid_or_file, "is no pid", "give the pid of a process or the name of a file");
+  }
+  std::error_code error;
+  if (!std::filesystem::exists(pid_or_file, error)) {
+    throw Error(pid_or_file.empty() ? "''" : pid_or_file, "no such file",
+                "give a recording (mla-*.mla) or a pid; `mla ps` lists both");
+  }
+  return pid_or_file;
+}
+
+}  // namespace mla

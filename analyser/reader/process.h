@@ -1,0 +1,36 @@
+// What /proc says of a process, for the reader's two questions: is this still the process that was
+// recorded, and which recording does a process write?
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mla {
+
+struct ProcessStat {
+  char state = '?';          // 'Z' and 'X': dead, not yet reaped
+  uint64_t start_ticks = 0;  // clock ticks after boot: with the pid it names one process
+};
+
+// Nothing if there is no such process, or /proc cannot be read.
+std::optional<ProcessStat> read_process_stat(uint32_t pid);
+
+struct MappedFile {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  std::string path;  // " (deleted)" taken off
+};
+
+// The files the process maps shared and writable, as every recorded process maps its recording.
+// Nothing if its maps cannot be read (another user's process).
+std::optional<std::vector<MappedFile>> shared_mappings(uint32_t pid);
+
+bool is_file(const MappedFile& mapped, const std::string& path, const struct stat& status);
+
+std::string host_name();
+
+}  // namespace mla
