@@ -76,7 +76,7 @@ def check(options, report, stats):
     first = report["sites"][0]["live_bytes"]
     leaked = stats["leaked_bytes"]
     off = (first - leaked) / leaked
-    line = "first site of the report: %d bytes; leaked, says the server: %d bytes; off by %+.3f %%" % (
+    line = "first site of the report: %d bytes; the server says it leaked %d bytes: %+.3f %%" % (
         first, leaked, off * 100)
     if abs(off) > TOLERANCE:
         raise Failure(line)

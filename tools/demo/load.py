@@ -47,8 +47,8 @@ def get(port, path):
 class Load:
     def __init__(self, port, requests, connections, seconds, seed):
         rng = random.Random(seed)
-        # The smallest go first: CPython 3.11+ runs the first calls of a function by another way than
-        # all later ones, so that what these leak has another native call site.
+        # The smallest go first: CPython 3.11+ runs the first calls of a function by another way
+        # than all later ones, so that what these leak has another native call site.
         self.payloads = sorted((make_payload(rng) for _ in range(PAYLOADS)),
                                key=lambda payload: len(payload[0]))
         self.port = port

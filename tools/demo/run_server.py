@@ -71,8 +71,8 @@ class NativeLeak:
 class Burst:
     """Not a leak: work in bursts, after which the allocator cannot give the memory back.
 
-    Each burst takes blocks below malloc's mmap threshold and frees them all but a few, which replace
-    the ones kept of older bursts. What lives is bounded; the free memory lies under what lives.
+    Each burst takes blocks below malloc's mmap threshold and frees them all but a few, which
+    replace the ones kept of older bursts. What lives is bounded; free memory lies under it.
     """
 
     BLOCKS = 400

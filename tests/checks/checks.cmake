@@ -1,0 +1,19 @@
+# What can be checked without running mla: structure, style, the built library.
+set(checks ${CMAKE_CURRENT_SOURCE_DIR}/checks)
+
+function(mla_check name)
+  add_test(NAME checks.${name} COMMAND Python3::Interpreter -B ${ARGN})
+  set_tests_properties(checks.${name} PROPERTIES LABELS checks)
+endfunction()
+
+mla_check(include_order ${checks}/include_order.py ${PROJECT_SOURCE_DIR})
+mla_check(preload_bans ${checks}/preload_bans.py ${PROJECT_SOURCE_DIR})
+mla_check(text ${checks}/text.py ${PROJECT_SOURCE_DIR})
+mla_check(formatted ${checks}/formatted.py ${PROJECT_SOURCE_DIR})
+mla_check(tidy ${checks}/tidy.py ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+mla_check(library_audit ${checks}/library_audit.py $<TARGET_FILE:mla_preload>
+          ${checks}/exports.txt ${checks}/imports.txt)
+# That each of them finds what it is there to find.
+mla_check(checks_test ${checks}/checks_test.py)
+set_tests_properties(checks.checks_test PROPERTIES ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
+set_tests_properties(checks.tidy PROPERTIES TIMEOUT 1800 PROCESSORS 2)
