@@ -11,8 +11,10 @@ mla_check(preload_bans ${checks}/preload_bans.py ${PROJECT_SOURCE_DIR})
 mla_check(text ${checks}/text.py ${PROJECT_SOURCE_DIR})
 mla_check(formatted ${checks}/formatted.py ${PROJECT_SOURCE_DIR})
 mla_check(tidy ${checks}/tidy.py ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-mla_check(library_audit ${checks}/library_audit.py $<TARGET_FILE:mla_preload>
-          ${checks}/exports.txt ${checks}/imports.txt)
+if(TARGET mla_preload)
+  mla_check(library_audit ${checks}/library_audit.py $<TARGET_FILE:mla_preload>
+            ${checks}/exports.txt ${checks}/imports.txt)
+endif()
 # That each of them finds what it is there to find.
 mla_check(checks_test ${checks}/checks_test.py)
 set_tests_properties(checks.checks_test PROPERTIES ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
