@@ -19,14 +19,14 @@ namespace mla {
 namespace {
 
 template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
+std::optional<Number> parse_number(std::string_view text, int base = 10) {
   Number value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
-// mla-EXE-PID-START.mla; EXE may hold dashes.
+// mla-EXE-PID-START.mla; EXE may hold dashes, START is hexadecimal.
 std::optional<RecordingFile> parse_name(const std::string& name) {
   static constexpr std::string_view kPrefix = "mla-";
   static constexpr std::string_view kSuffix = ".mla";
@@ -40,7 +40,7 @@ std::optional<RecordingFile> parse_name(const std::string& name) {
   const size_t pid_at = stem.rfind('-', start_at - 1);
   if (start_at < kPrefix.size() || pid_at == std::string_view::npos) return std::nullopt;
   const auto pid = parse_number<uint32_t>(stem.substr(pid_at + 1, start_at - pid_at - 1));
-  const auto start = parse_number<uint64_t>(stem.substr(start_at + 1));
+  const auto start = parse_number<uint64_t>(stem.substr(start_at + 1), 16);
   if (!pid || !start) return std::nullopt;
   return RecordingFile{"", *pid, *start};
 }
@@ -58,6 +58,23 @@ std::optional<std::string> recording_written_by(uint32_t pid) {
     if (read && magic == format::kMagic) return mapped.path;
   }
   return std::nullopt;
+}
+
+// The directories and the run-* directories in them, one for each `mla run`.
+std::vector<std::string> with_runs(const std::vector<std::string>& directories) {
+  std::vector<std::string> result;
+  for (const std::string& directory : directories) {
+    result.push_back(directory);
+    std::error_code error;
+    std::filesystem::directory_iterator entry(directory, error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      std::error_code ignored;
+      if (entry->path().filename().string().starts_with("run-") && entry->is_directory(ignored)) {
+        result.push_back(entry->path().string());
+      }
+    }
+  }
+  return result;
 }
 
 std::string join(const std::vector<std::string>& parts) {
@@ -100,7 +117,7 @@ std::vector<std::string> recording_directories() {
 
 std::vector<RecordingFile> list_recordings(const std::vector<std::string>& directories) {
   std::vector<RecordingFile> result;
-  for (const std::string& directory : directories) {
+  for (const std::string& directory : with_runs(directories)) {
     std::error_code error;
     std::filesystem::directory_iterator entry(directory, error);
     for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
