@@ -17,5 +17,7 @@ if(TARGET mla_preload)
 endif()
 # That each of them finds what it is there to find.
 mla_check(checks_test ${checks}/checks_test.py)
+mla_check(dev ${checks}/dev_test.py ${PROJECT_SOURCE_DIR})
+mla_check(demo ${checks}/demo_test.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(checks.checks_test PROPERTIES ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
 set_tests_properties(checks.tidy PROPERTIES TIMEOUT 1800 PROCESSORS 2)
