@@ -1,0 +1,225 @@
+#include "report/json.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "reader/names.h"
+
+namespace mla {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+Json string_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+Json process_json(const ProcessInfo& process) {
+  Json allocator{{"name", process.allocator},
+                 {"version", string_or_null(process.allocator_version)},
+                 {"path", string_or_null(process.allocator_path)}};
+  Json python;
+  if (!process.python_version.empty()) python = {{"version", process.python_version}};
+  return {{"pid", process.pid},
+          {"parent_pid", process.parent_pid},
+          {"uid", process.uid},
+          {"exe", process.exe},
+          {"argv", process.argv},
+          {"working_directory", process.working_directory},
+          {"host", process.host},
+          {"kernel", process.kernel},
+          {"cgroup", process.cgroup},
+          {"thp", process.thp_mode},
+          {"page_bytes", process.page_bytes},
+          {"fork_depth", process.fork_depth},
+          {"parent_recording", string_or_null(process.parent_segment)},
+          {"start_unix_s", seconds(process.start_realtime_ns)},
+          {"allocator", allocator},
+          {"python", python},
+          {"settings", process.settings},
+          {"notes", process.notes}};
+}
+
+Json stopped_json(const Snapshot& snapshot) {
+  if (snapshot.stop_reason == format::StopReason::kNone) return {};
+  return {{"reason", stop_name(snapshot.stop_reason)},
+          {"detail", stop_sentence(snapshot.stop_reason, snapshot.stop_errno)},
+          {"errno", snapshot.stop_errno},
+          {"t_s", seconds(snapshot.stop_ns)}};
+}
+
+Json totals_json(const Totals& totals) {
+  return {{"live_bytes", totals.live_bytes},
+          {"live_count", totals.live_count},
+          {"alloc_bytes", totals.alloc_bytes},
+          {"alloc_count", totals.alloc_count},
+          {"freed_bytes", totals.freed_bytes},
+          {"freed_count", totals.freed_count},
+          {"peak_live_bytes", totals.peak_live_bytes},
+          {"peak_t_s", seconds(totals.peak_ns)},
+          {"peak_snapshot_bytes", totals.peak_snapshot_bytes},
+          {"peak_snapshot_t_s", seconds(totals.peak_snapshot_ns)},
+          {"mapped_bytes", totals.mapped_bytes},
+          {"inherited_bytes", totals.inherited_bytes},
+          {"inherited_count", totals.inherited_count},
+          {"lost_events", totals.lost_events},
+          {"own_bytes", totals.own_bytes}};
+}
+
+Json losses_json(const Snapshot& snapshot) {
+  Json losses = Json::object();
+  for (uint32_t i = 0; i < format::kLossCount; ++i) {
+    if (snapshot.losses[i] != 0) {
+      losses[loss_name(static_cast<format::Loss>(i))] = snapshot.losses[i];
+    }
+  }
+  return losses;
+}
+
+Json point_json(const TimelinePoint& point) {
+  return {{"t_s", seconds(point.t_ns)},       {"rss_bytes", point.rss_bytes},
+          {"anon_bytes", point.anon_bytes},   {"live_bytes", point.live_bytes},
+          {"live_count", point.live_count},   {"alloc_bytes", point.alloc_bytes},
+          {"alloc_count", point.alloc_count}, {"mapped_bytes", point.mapped_bytes}};
+}
+
+Json thread_json(const ThreadInfo& thread) {
+  return {{"tid", thread.tid},
+          {"name", thread.name},
+          {"start_s", seconds(thread.start_ns)},
+          {"end_s", thread.ended ? Json(seconds(thread.end_ns)) : Json()},
+          {"alloc_bytes", thread.alloc_bytes},
+          {"alloc_count", thread.alloc_count},
+          {"freed_bytes", thread.freed_bytes},
+          {"freed_count", thread.freed_count}};
+}
+
+Json module_json(const ModuleInfo& module) {
+  return {{"path", module.path},
+          {"build_id", string_or_null(module.build_id)},
+          {"start", module.start},
+          {"end", module.end},
+          {"bias", module.bias},
+          {"load_s", seconds(module.load_ns)},
+          {"unload_s", module.unload_ns == 0 ? Json() : Json(seconds(module.unload_ns))}};
+}
+
+const char* kind_name(FrameKind kind) {
+  switch (kind) {
+    case FrameKind::kInlined:
+      return "inline";
+    case FrameKind::kPython:
+      return "python";
+    case FrameKind::kNative:
+      break;
+  }
+  return "native";
+}
+
+Json frame_json(const Frame& frame) {
+  return {{"function", string_or_null(frame.function)},
+          {"file", string_or_null(frame.file)},
+          {"line", frame.line == 0 ? Json() : Json(frame.line)},
+          {"module", string_or_null(frame.module)},
+          {"kind", kind_name(frame.kind)},
+          {"address", frame.module.empty() ? frame.pc : frame.module_offset}};
+}
+
+Json site_json(const Site& site, const SiteHistory* history, Symbolizer& symbolizer) {
+  Json stack = Json::array();
+  for (const Frame* frame : symbolizer.stack_of(site.native)) stack.push_back(frame_json(*frame));
+  Json points = Json::array();
+  if (history != nullptr) {
+    for (const SiteHistoryPoint& point : history->points) {
+      points.push_back({{"t_s", seconds(point.t_ns)},
+                        {"live_bytes", point.live_bytes},
+                        {"live_count", point.live_count}});
+    }
+  }
+  return {{"id", site.id},
+          {"kind", site.mapping ? "mapping" : "heap"},
+          {"overflow", site.overflow},
+          {"live_bytes", site.live_bytes},
+          {"live_count", site.live_count},
+          {"alloc_bytes", site.alloc_bytes},
+          {"alloc_count", site.alloc_count},
+          {"freed_bytes", site.freed_bytes},
+          {"freed_count", site.freed_count},
+          {"peak_bytes", site.peak_bytes},
+          {"peak_count", site.peak_count},
+          {"inherited_bytes", site.inherited_bytes},
+          {"inherited_count", site.inherited_count},
+          {"inherited_freed_bytes", site.inherited_freed_bytes},
+          {"inherited_freed_count", site.inherited_freed_count},
+          {"first_seen_s", seconds(site.first_seen_ns)},
+          {"stack", stack},
+          {"history", points}};
+}
+
+// Members and elements one a line, commas where they belong.
+class Writer {
+ public:
+  explicit Writer(std::ostream& out) : out_(out) {}
+
+  void member(const char* key, const Json& value) { begin(key) << dump(value); }
+
+  template <class Items, class ToJson>
+  void list(const char* key, const Items& items, ToJson to_json) {
+    begin(key) << '[';
+    bool first = true;
+    for (const auto& item : items) {
+      out_ << (first ? "\n  " : ",\n  ") << dump(to_json(item));
+      first = false;
+    }
+    out_ << (first ? "]" : "\n]");
+  }
+
+ private:
+  std::ostream& begin(const char* key) {
+    out_ << (first_ ? "{\n\"" : ",\n\"") << key << "\": ";
+    first_ = false;
+    return out_;
+  }
+
+  std::ostream& out_;
+  bool first_ = true;
+};
+
+}  // namespace
+
+void write_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer) {
+  Writer writer(out);
+  writer.member("schema", {{"name", "mla-report"}, {"version", kReportSchemaVersion}});
+  writer.member("generator", {{"name", "mla"}, {"version", MLA_VERSION}});
+  writer.member("recording", {{"path", snapshot.path},
+                              {"file_bytes", snapshot.file_bytes},
+                              {"duration_s", seconds(snapshot.last_ns)}});
+  writer.member("process", process_json(snapshot.process));
+  writer.member("status", status_name(snapshot.status));
+  writer.member("status_detail", string_or_null(snapshot.status_detail));
+  writer.member("stopped", stopped_json(snapshot));
+  writer.member("totals", totals_json(snapshot.totals));
+  writer.member("losses", losses_json(snapshot));
+  writer.list("timeline", snapshot.timeline, point_json);
+  writer.list("threads", snapshot.threads, thread_json);
+  std::vector<const ModuleInfo*> modules;
+  for (const ModuleInfo& module : snapshot.modules) {
+    if (module.end != 0) modules.push_back(&module);
+  }
+  writer.list("modules", modules, [](const ModuleInfo* module) { return module_json(*module); });
+  std::vector<const SiteHistory*> history(snapshot.sites.size(), nullptr);
+  for (const SiteHistory& of_site : snapshot.history) history[of_site.site_index] = &of_site;
+  writer.list("sites", snapshot.sites, [&](const Site& site) {
+    return site_json(site, history[static_cast<size_t>(&site - snapshot.sites.data())], symbolizer);
+  });
+  writer.member("warnings", symbolizer.warnings());
+  writer.member("damage", snapshot.damage);
+  out << "\n}\n";
+}
+
+}  // namespace mla

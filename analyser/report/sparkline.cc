@@ -1,0 +1,31 @@
+#include "report/sparkline.h"
+
+#include <algorithm>
+
+namespace mla {
+
+std::string sparkline(const std::vector<CurvePoint>& points, uint64_t end_ns, uint64_t top,
+                      size_t width) {
+  static constexpr const char* kBlocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  std::string line;
+  uint64_t held = 0;
+  auto next = points.begin();
+  for (size_t cell = 1; cell <= width; ++cell) {
+    const auto cell_end = static_cast<uint64_t>(
+        static_cast<double>(end_ns) * static_cast<double>(cell) / static_cast<double>(width));
+    uint64_t highest = 0;
+    bool any = false;
+    for (; next != points.end() && (next->t_ns <= cell_end || cell == width); ++next) {
+      highest = any ? std::max(highest, next->value) : next->value;
+      held = next->value;
+      any = true;
+    }
+    const double share =
+        top == 0 ? 0 : static_cast<double>(any ? highest : held) / static_cast<double>(top);
+    const int level = share <= 0 ? 0 : std::clamp(static_cast<int>(share * 8 + 0.5), 1, 8);
+    line += kBlocks[level];
+  }
+  return line;
+}
+
+}  // namespace mla

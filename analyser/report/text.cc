@@ -1,0 +1,268 @@
+#include "report/text.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "reader/names.h"
+#include "report/sparkline.h"
+#include "report/text_stack.h"
+#include "report/units.h"
+#include "report/utf8.h"
+#include "series/growth.h"
+
+namespace mla {
+
+namespace {
+
+double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+class TextReport {
+ public:
+  TextReport(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer,
+             const TextOptions& options)
+      : out_(out),
+        snapshot_(snapshot),
+        symbolizer_(symbolizer),
+        options_(options),
+        style_(options.colour),
+        width_(std::max<size_t>(options.width, 40)) {}
+
+  void write() {
+    write_header();
+    write_memory();
+    write_curves();
+    write_notes();
+    write_sites();
+    write_list("names are missing", symbolizer_.warnings());
+  }
+
+ private:
+  void write_header() {
+    const ProcessInfo& process = snapshot_.process;
+    std::string command;
+    for (const std::string& argument : process.argv) {
+      command += (command.empty() ? "" : " ") + printable(argument);
+    }
+    if (command.empty()) command = printable(process.exe);
+    out_ << style_.bold() << cut_right(command, width_) << style_.off() << '\n';
+
+    const char* colour = snapshot_.status == ProcessStatus::kAlive    ? style_.good()
+                         : snapshot_.status == ProcessStatus::kKilled ? style_.bad()
+                                                                      : style_.bold();
+    out_ << "pid " << process.pid << ", " << colour << status_name(snapshot_.status)
+         << style_.off();
+    if (snapshot_.last_ns != 0) {
+      out_ << (snapshot_.status == ProcessStatus::kAlive ? " for " : " after ")
+           << human_seconds(seconds(snapshot_.last_ns));
+    }
+    if (!snapshot_.status_detail.empty()) out_ << " (" << printable(snapshot_.status_detail) << ')';
+    if (!process.allocator.empty()) {
+      out_ << ", " << printable(process.allocator);
+      if (!process.allocator_version.empty()) out_ << ' ' << printable(process.allocator_version);
+    }
+    if (!process.python_version.empty()) out_ << ", Python " << printable(process.python_version);
+    if (!process.host.empty()) out_ << ", host " << printable(process.host);
+    out_ << '\n';
+    if (process.fork_depth > 0) {
+      out_ << "forked from pid " << process.parent_pid;
+      if (!process.parent_segment.empty()) {
+        out_ << ", recorded in " << printable(process.parent_segment);
+      }
+      out_ << '\n';
+    }
+  }
+
+  void row(const char* name, const std::string& value, const std::string& detail) {
+    out_ << "  " << name << std::string(11 - columns(name), ' ') << style_.bold()
+         << std::string(value.size() < 10 ? 10 - value.size() : 0, ' ') << value << style_.off();
+    if (!detail.empty()) out_ << "   " << detail;
+    out_ << '\n';
+  }
+
+  void write_memory() {
+    const Totals& totals = snapshot_.totals;
+    out_ << '\n';
+    row("live", human_bytes(totals.live_bytes),
+        "in " + counted(totals.live_count, "block") + ", not freed yet");
+    row("peak", human_bytes(totals.peak_live_bytes),
+        totals.peak_ns == 0 ? "" : "after " + human_seconds(seconds(totals.peak_ns)));
+    row("allocated", human_bytes(totals.alloc_bytes),
+        "in " + counted(totals.alloc_count, "block") + ", " +
+            percent(totals.freed_bytes, totals.alloc_bytes) + " of the bytes freed again");
+    if (totals.mapped_bytes != 0) {
+      row("mapped", human_bytes(totals.mapped_bytes), "by the program itself, anonymous mmap");
+    }
+    if (totals.inherited_bytes != 0) {
+      row("inherited", human_bytes(totals.inherited_bytes),
+          "in " + counted(totals.inherited_count, "block") +
+              " from the parent, alive; not in the figures above");
+    }
+    const auto last = std::find_if(snapshot_.timeline.rbegin(), snapshot_.timeline.rend(),
+                                   [](const TimelinePoint& p) { return p.rss_bytes != 0; });
+    if (last != snapshot_.timeline.rend()) {
+      row("RSS", human_bytes(last->rss_bytes),
+          human_bytes(last->anon_bytes) + " of it anonymous, after " +
+              human_seconds(seconds(last->t_ns)));
+    }
+    row("mla itself", human_bytes(totals.own_bytes), "");
+  }
+
+  void write_curves() {
+    constexpr size_t kLabel = 8;
+    constexpr size_t kValue = 16;
+    if (snapshot_.timeline.size() < 2 || width_ < kLabel + kValue + 20) return;
+    const size_t width = std::min<size_t>(width_ - kLabel - kValue, 72);
+    std::vector<CurvePoint> live;
+    std::vector<CurvePoint> rss;
+    uint64_t top_live = 0;
+    uint64_t top_rss = 0;
+    for (const TimelinePoint& point : snapshot_.timeline) {
+      live.push_back({point.t_ns, point.live_bytes});
+      if (point.rss_bytes != 0) rss.push_back({point.t_ns, point.rss_bytes});
+      top_live = std::max(top_live, point.live_bytes);
+      top_rss = std::max(top_rss, point.rss_bytes);
+    }
+    const uint64_t end = std::max(snapshot_.last_ns, snapshot_.timeline.back().t_ns);
+    out_ << "\n  live  " << sparkline(live, end, top_live, width) << "  max "
+         << human_bytes(top_live) << '\n';
+    if (!rss.empty()) {
+      out_ << "  RSS   " << sparkline(rss, end, top_rss, width) << "  max " << human_bytes(top_rss)
+           << '\n';
+    }
+    const std::string duration = human_seconds(seconds(end));
+    out_ << style_.dim() << "        0" << std::string(width - 1 - duration.size(), ' ') << duration
+         << style_.off() << '\n';
+  }
+
+  void write_list(const std::string& title, const std::vector<std::string>& lines) {
+    constexpr size_t kMost = 8;
+    if (lines.empty()) return;
+    out_ << '\n' << style_.warn() << "  " << title << style_.off() << '\n';
+    for (size_t i = 0; i < lines.size() && i < kMost; ++i) {
+      out_ << "    " << printable(lines[i]) << '\n';
+    }
+    if (lines.size() > kMost) out_ << "    ... " << lines.size() - kMost << " more\n";
+  }
+
+  void write_notes() {
+    std::vector<std::string> stop;
+    if (snapshot_.stop_reason != format::StopReason::kNone) {
+      stop.push_back(stop_sentence(snapshot_.stop_reason, snapshot_.stop_errno) +
+                     "; the program went on, the figures end there");
+      write_list("recording stopped after " + human_seconds(seconds(snapshot_.stop_ns)), stop);
+    }
+    write_list("notes of the recording", snapshot_.process.notes);
+    std::vector<std::string> lost;
+    std::vector<std::string> vague;
+    for (uint32_t i = 0; i < format::kLossCount; ++i) {
+      const auto loss = static_cast<format::Loss>(i);
+      const uint64_t count = snapshot_.losses[i];
+      // Blocks of before the recording are normal; many of them are worth a line.
+      if (count == 0 ||
+          (loss == format::Loss::kUnknownFree && count < snapshot_.totals.freed_count / 100)) {
+        continue;
+      }
+      (is_lost_event(loss) ? lost : vague)
+          .push_back(with_commas(count) + " " + loss_sentence(loss));
+    }
+    write_list(counted(snapshot_.totals.lost_events, "event") + " in none of the figures", lost);
+    write_list("counted, with less detail", vague);
+    write_list("the file is damaged; left out was", snapshot_.damage);
+  }
+
+  void write_sites() {
+    const std::vector<uint32_t> ranked = ranked_sites(snapshot_, options_.order);
+    out_ << '\n' << style_.bold() << "Call sites by " << order_name(options_.order) << style_.off();
+    if (ranked.empty()) {
+      out_ << ": none\n";
+      return;
+    }
+    const size_t shown = std::min(options_.top_sites, ranked.size());
+    out_ << ": " << (shown == ranked.size() ? "all " : with_commas(shown) + " of ")
+         << with_commas(ranked.size()) << '\n';
+    uint64_t total[2] = {0, 0};  // of heap, of mappings
+    for (const uint32_t i : ranked) {
+      uint64_t& sum = total[snapshot_.sites[i].mapping ? 1 : 0];
+      sum += site_value(snapshot_.sites[i], options_.order);
+    }
+    for (const SiteGrowth& growth : site_growth(snapshot_)) growth_[growth.site_index] = growth;
+    for (size_t rank = 0; rank < shown; ++rank) {
+      const Site& site = snapshot_.sites[ranked[rank]];
+      out_ << '\n';
+      write_site(rank + 1, ranked[rank], total[site.mapping ? 1 : 0]);
+    }
+  }
+
+  void write_site(size_t rank, uint32_t index, uint64_t total) {
+    const Site& site = snapshot_.sites[index];
+    const std::string place = "#" + std::to_string(rank);
+    out_ << style_.bold() << place << std::string(place.size() < 4 ? 4 - place.size() : 1, ' ')
+         << site_headline(site) << style_.off() << "  "
+         << percent(site_value(site, options_.order), total)
+         << (site.mapping ? " of the mappings" : "") << "  " << style_.dim() << site_detail(site)
+         << style_.off();
+    const auto growth = growth_.find(index);
+    if (growth != growth_.end()) write_growth(site, growth->second);
+    out_ << '\n';
+    if (site.overflow) {
+      out_ << "      events of all call sites that found no room in the recording\n";
+    } else if (site.native == 0) {
+      out_ << "      no stack was recorded\n";
+    } else {
+      write_stack(out_, symbolizer_.stack_of(site.native), options_);
+    }
+  }
+
+  std::string site_headline(const Site& site) const {
+    if (options_.order == SiteOrder::kCount) return counted(site.live_count, "block");
+    return human_bytes(site_value(site, options_.order));
+  }
+
+  std::string site_detail(const Site& site) const {
+    const char* noun = site.mapping ? "mapping" : "block";
+    switch (options_.order) {
+      case SiteOrder::kAllocated:
+        return with_commas(site.alloc_bytes) + " bytes in " + counted(site.alloc_count, noun) +
+               ", " + with_commas(site.live_bytes) + " still live";
+      case SiteOrder::kPeak:
+        return with_commas(site.peak_bytes) + " bytes in " + counted(site.peak_count, noun);
+      case SiteOrder::kTemporary:
+        return with_commas(site.freed_bytes) + " bytes in " + counted(site.freed_count, noun);
+      case SiteOrder::kLive:
+      case SiteOrder::kCount:
+        break;
+    }
+    return with_commas(site.live_bytes) + " bytes in " + counted(site.live_count, noun);
+  }
+
+  // Only where the growth is a good part of what is there, and seen more than once.
+  void write_growth(const Site& site, const SiteGrowth& growth) {
+    if (growth.points < 3 || growth.rate_Bps <= 0 || growth.growth_bytes <= 0 ||
+        static_cast<uint64_t>(growth.growth_bytes) < site.live_bytes / 10) {
+      return;
+    }
+    const bool hours = growth.last_ns - growth.first_ns > 3600ULL * 1'000'000'000;
+    const double rate = growth.rate_Bps * (hours ? 3600 : 60);
+    if (rate < 1 || rate > 1e18) return;
+    out_ << "  " << style_.warn() << "growing " << human_bytes(static_cast<uint64_t>(rate))
+         << (hours ? "/h" : "/min") << style_.off();
+  }
+
+  std::ostream& out_;
+  const Snapshot& snapshot_;
+  Symbolizer& symbolizer_;
+  const TextOptions& options_;
+  Style style_;
+  size_t width_;
+  std::map<uint32_t, SiteGrowth> growth_;
+};
+
+}  // namespace
+
+void write_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer,
+                const TextOptions& options) {
+  TextReport(out, snapshot, symbolizer, options).write();
+}
+
+}  // namespace mla
