@@ -11,6 +11,10 @@ mla_check(preload_bans ${checks}/preload_bans.py ${PROJECT_SOURCE_DIR})
 mla_check(text ${checks}/text.py ${PROJECT_SOURCE_DIR})
 mla_check(formatted ${checks}/formatted.py ${PROJECT_SOURCE_DIR})
 mla_check(tidy ${checks}/tidy.py ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+if(TARGET mla AND TARGET mla_preload)
+  mla_check(install ${checks}/install_test.py ${PROJECT_BINARY_DIR} ${PROJECT_VERSION}
+            ${CMAKE_INSTALL_LIBDIR})
+endif()
 if(TARGET mla_preload)
   mla_check(library_audit ${checks}/library_audit.py $<TARGET_FILE:mla_preload>
             ${checks}/exports.txt ${checks}/imports.txt)
@@ -21,3 +25,13 @@ mla_check(dev ${checks}/dev_test.py ${PROJECT_SOURCE_DIR})
 mla_check(demo ${checks}/demo_test.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(checks.checks_test PROPERTIES ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
 set_tests_properties(checks.tidy PROPERTIES TIMEOUT 1800 PROCESSORS 2)
+
+# Built apart, and only by the long run. The filters of these presets leave the checks out.
+if(NOT MLA_SANITIZE)
+  foreach(preset asan tsan)
+    add_test(NAME checks.${preset} COMMAND ${CMAKE_COMMAND} --workflow --preset ${preset}
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(checks.${preset} PROPERTIES LABELS "checks;long" TIMEOUT 1800
+                         PROCESSORS 2)
+  endforeach()
+endif()
