@@ -170,7 +170,11 @@ struct SegmentHeader {
   StringRef settings;        // MLA_* variables, "NAME=value\n"
   StringRef note;            // anything a reader must tell the user, one line each
 
-  std::atomic<uint64_t> live_bytes;   // approximate, of all threads; exact figures: the counters
+  // Heap totals of all threads, a few events behind; exact figures are the sums of the counters.
+  std::atomic<uint64_t> live_bytes;
+  std::atomic<uint64_t> live_count;
+  std::atomic<uint64_t> alloc_bytes;
+  std::atomic<uint64_t> alloc_count;
   std::atomic<uint64_t> mapped_bytes;  // live bytes of anonymous mappings, exact
   std::atomic<uint64_t> peak_live_bytes;  // highest live_bytes ever seen
   std::atomic<uint64_t> peak_ns;
@@ -189,6 +193,13 @@ struct SegmentHeader {
   std::atomic<uint64_t> own_private_bytes;  // mla's private memory, live map left out
   std::atomic<uint64_t> own_live_map_bytes;  // resident bytes of the live map, at the last tick
   std::atomic<uint64_t> losses[kLossCount];
+  // MLA_UNWIND_CHECK: captures compared with libunwind, those that differed, and of the first of
+  // them the frame (0: leaf) and the two program counters there.
+  std::atomic<uint64_t> unwind_checked;
+  std::atomic<uint64_t> unwind_differed;
+  std::atomic<uint64_t> unwind_first_frame;
+  std::atomic<uint64_t> unwind_first_pc;
+  std::atomic<uint64_t> unwind_first_reference_pc;
 
   // Records claimed in each table. Records beyond it do not exist; records below it may still be
   // unpublished (their publish field is 0).

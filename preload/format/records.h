@@ -31,7 +31,7 @@ struct ModuleRecord {
   std::atomic<uint64_t> unload_ns;
   StringRef path;
   uint8_t build_id[32];
-  uint64_t reserved;
+  uint64_t loader_object;  // the writer's own; tells a module from a later one at the same address
 };
 static_assert(sizeof(ModuleRecord) == 96);
 

@@ -1,0 +1,245 @@
+#include "capture/lifecycle.h"
+
+#include "capture/live_map.h"
+#include "capture/mappings.h"
+#include "capture/peak.h"
+#include "capture/reference_unwinder.h"
+#include "capture/shard.h"
+#include "capture/thread_local.h"
+#include "capture/ticks.h"
+#include "segment/control.h"
+#include "segment/own_memory.h"
+#include "segment/segment.h"
+#include "segment/segment_file.h"
+#include "segment/sys.h"
+#include "segment/text.h"
+
+namespace mla {
+
+namespace {
+
+using format::InheritedRecord;
+using format::Loss;
+using format::Table;
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr uint32_t kMostSpins = 1 << 16;
+
+enum class Fate { kUndecided, kStarted, kRefused };
+
+Fate fate = Fate::kUndecided;
+Settings settings;
+char** environment;
+bool helper;       // must prove itself worth a file
+bool constructed;  // finish_start() has run
+uint32_t generation;
+std::atomic<uint32_t> pending_lock;
+uint64_t pending_allocations;
+uint64_t pending_bytes;
+
+// Bounded; without the lock the event is not recorded, but counted as lost.
+bool lock_pending() {
+  for (uint32_t spins = 0; spins < kMostSpins; ++spins) {
+    uint32_t free = 0;
+    if (pending_lock.compare_exchange_weak(free, 1, std::memory_order_acquire)) return true;
+    if (spins > 100) sys::call(SYS_sched_yield);
+  }
+  return false;
+}
+
+void make_file() {
+  describe_process(environment);
+  set_mode(create_segment_file(settings) == 0 ? Mode::kRecording : Mode::kOff);
+}
+
+// What was alive in the parent, site by site, becomes what this process inherited.
+void inherit(const Segment& parent) {
+  const format::SegmentHeader& h = parent.header();
+  const auto add = [](uint64_t site, uint64_t count, uint64_t bytes) {
+    if (!segment.ensure(Table::kInherited, site)) return;
+    InheritedRecord* r = segment.record<InheritedRecord>(Table::kInherited, site);
+    r->live_count.store(r->live_count.load(kRelaxed) + count, kRelaxed);
+    r->live_bytes.store(r->live_bytes.load(kRelaxed) + bytes, kRelaxed);
+  };
+  const uint64_t counters = h.claimed[static_cast<uint32_t>(Table::kCounters)].load(kRelaxed);
+  const uint64_t sites = segment.header().claimed[static_cast<uint32_t>(Table::kSites)].load(kRelaxed);
+  for (uint64_t i = 0; i < counters; ++i) {
+    const auto* c = parent.record<format::CounterRecord>(Table::kCounters, i);
+    const uint32_t site = c == nullptr ? 0 : c->site.load(std::memory_order_acquire);
+    if (site == 0 || site >= sites) continue;
+    add(site, c->alloc_count.load(kRelaxed) - c->freed_count.load(kRelaxed),
+        c->alloc_bytes.load(kRelaxed) - c->freed_bytes.load(kRelaxed));
+  }
+  for (uint64_t site = 1; site < sites; ++site) {
+    const auto* r = parent.record<InheritedRecord>(Table::kInherited, site);
+    if (r == nullptr || r->live_count.load(kRelaxed) == 0) continue;
+    add(site, r->live_count.load(kRelaxed) - r->freed_count.load(kRelaxed),
+        r->live_bytes.load(kRelaxed) - r->freed_bytes.load(kRelaxed));
+  }
+}
+
+void describe_parent(const Segment& parent) {
+  format::SegmentHeader& h = segment.header();
+  const format::SegmentHeader& from = parent.header();
+  h.fork_depth = from.fork_depth + 1;
+  h.parent_pid = from.pid;
+  h.parent_recorded = 1;
+  h.allocator.store(from.allocator.load(kRelaxed), kRelaxed);
+  h.allocator_version.store(from.allocator_version.load(kRelaxed), kRelaxed);
+  h.allocator_path.store(from.allocator_path.load(kRelaxed), kRelaxed);
+  h.python_version.store(from.python_version.load(kRelaxed), kRelaxed);
+  h.note.store(from.note.load(kRelaxed), kRelaxed);
+  h.parent_segment.store(segment.store_string(parent.path(), text_length(parent.path())), kRelaxed);
+}
+
+// The first event of a forked child; only this thread exists. Pages of the parent's private memory
+// are copies; its segment is still shared with it and must not be written.
+void become_child() {
+  const bool parent_stopped = segment.header().state.load(kRelaxed) ==
+                              static_cast<uint32_t>(format::State::kStopped);
+  static Segment parent;
+  parent.take_over(segment);
+  if (parent_stopped || !segment.open_private() || !segment.copy_names_of(parent)) {
+    fate = Fate::kRefused;
+    set_mode(Mode::kOff);
+    return;
+  }
+  describe_parent(parent);
+  inherit(parent);
+  parent.unmap();
+  reset_shards_after_fork();
+  reset_peak_after_fork();
+  reset_ticks_after_fork();
+  if (!mapping_table.reset_after_fork()) segment.count_loss(Loss::kNoMapping);
+  if (++generation == LiveMap::kGenerations) {
+    live_map.forget_generations();
+    generation = 1;
+  }
+  helper = true;
+  pending_allocations = pending_bytes = 0;
+  pending_lock.store(0, kRelaxed);
+  set_mode(Mode::kPending);
+}
+
+bool worth_a_file() {
+  return !helper || pending_allocations >= kHelperAllocations || pending_bytes >= kHelperBytes ||
+         segment.since_start_ns() >= kHelperNs;
+}
+
+}  // namespace
+
+void start_recording(char** program_environment, const Settings& chosen, uint32_t smallest_spacing) {
+  if (fate != Fate::kUndecided) return;
+  fate = Fate::kRefused;
+  environment = program_environment;
+  settings = chosen;
+  if (!map_control_page()) return;
+  set_mode(Mode::kOff);
+  if (!segment.open_private()) return;
+  live_map.configure(smallest_spacing);
+  // With libmla in our own LD_PRELOAD but not in the parent's, someone started us to be recorded.
+  // Otherwise (also with a system-wide /etc/ld.so.preload) this may be anyone's short helper.
+  const char* preload = find_variable(environment, "LD_PRELOAD");
+  const bool asked_for = preload != nullptr && preloads_mla(preload, text_length(preload));
+  const uint32_t parent_pid = segment.header().parent_pid;
+  const bool by_recorded_parent = parent_is_preloaded(parent_pid);
+  segment.header().parent_recorded = by_recorded_parent;
+  helper = !asked_for || by_recorded_parent;
+  fate = Fate::kStarted;
+  set_mode(Mode::kPending);
+}
+
+void finish_start(const char* complaint) {
+  if (fate != Fate::kStarted) return;
+  ReentryGuard guard;
+  if (!load_reference_unwinder(settings.reference_unwinder) &&
+      (settings.reference_unwinder || settings.unwind_check != 0)) {
+    add_note("libunwind.so.8 is not installed (package libunwind8): its checks were not made");
+  }
+  watch_thread_ends();
+  constructed = true;
+  if (*complaint != 0) add_note(complaint);
+  if (current_mode() == Mode::kPending && !helper) make_file();
+}
+
+void refuse_recording() {
+  fate = Fate::kRefused;
+  set_mode(Mode::kOff);
+}
+
+bool recording_started() { return fate == Fate::kStarted; }
+
+void describe_allocator(const char* name, const char* version, const char* path) {
+  if (fate != Fate::kStarted) return;
+  format::SegmentHeader& h = segment.header();
+  const auto store = [](format::StringRef& field, const char* s) {
+    if (s != nullptr) field.store(segment.store_string(s, text_length(s)), std::memory_order_release);
+  };
+  store(h.allocator, name);
+  store(h.allocator_version, version);
+  store(h.allocator_path, path);
+}
+
+void describe_python(const char* version) {
+  if (fate != Fate::kStarted) return;
+  segment.header().python_version.store(segment.store_string(version, text_length(version)),
+                                        std::memory_order_release);
+}
+
+void note_exit(int code, bool code_known) {
+  ReentryGuard guard;
+  if (!guard.entered() || fate != Fate::kStarted || current_mode() != Mode::kRecording) return;
+  if (thread_local_state.shard != nullptr) {
+    refresh_totals(*thread_local_state.shard);
+    refresh_thread_name(*thread_local_state.shard);
+  }
+  tick_at_exit();
+  format::SegmentHeader& h = segment.header();
+  if (code_known) h.exit_code.store(code, kRelaxed);
+  h.stop_ns.store(segment.since_start_ns(), kRelaxed);
+  h.state.store(static_cast<uint32_t>(format::State::kExited), std::memory_order_release);
+}
+
+EventScope::EventScope() {
+  Mode mode = current_mode();
+  if (!guard_.entered()) {
+    if (mode == Mode::kRecording) segment.count_loss(Loss::kReentrant);
+    return;
+  }
+  if (__builtin_expect(mode == Mode::kRecording, 1)) {
+    entered_ = true;
+    return;
+  }
+  if (mode == Mode::kUnset && fate == Fate::kStarted) {
+    become_child();
+    mode = current_mode();
+  }
+  if (mode != Mode::kPending) {
+    entered_ = mode == Mode::kRecording;
+    return;
+  }
+  locked_ = entered_ = lock_pending();
+  if (!locked_) segment.count_loss(Loss::kReentrant);
+}
+
+EventScope::~EventScope() {
+  if (__builtin_expect(locked_, 0)) leave_pending();
+}
+
+void EventScope::leave_pending() {
+  // Before the constructor ran only private memory is used: the loader is at work.
+  if (current_mode() == Mode::kPending && constructed && worth_a_file()) make_file();
+  pending_lock.store(0, std::memory_order_release);
+}
+
+uint32_t current_generation() { return generation; }
+uint32_t unwind_check_interval() { return settings.unwind_check; }
+
+void count_pending(uint64_t bytes) {
+  if (__builtin_expect(current_mode() == Mode::kPending, 0)) {
+    ++pending_allocations;
+    pending_bytes += bytes;
+  }
+}
+
+}  // namespace mla

@@ -1,0 +1,63 @@
+// From a program that was just started, or forked, to one that is recorded.
+//
+//   kUnset --start_recording()--> kPending --worth a file--> kRecording --failure--> kOff
+//      ^                             |                           |
+//      +------ fork (the kernel zeroes the mode) ----------------+
+//
+// A process that was started from outside mla gets its file at once. One that was forked or executed by a
+// recorded process, such as `sh -c`, `uname` or ldd, gets a file when it has allocated
+// kHelperAllocations times or kHelperBytes, or allocates after kHelperNs: short helpers leave none.
+#pragma once
+
+#include <cstdint>
+
+#include "capture/thread_local.h"
+#include "segment/settings.h"
+
+namespace mla {
+
+inline constexpr uint64_t kHelperAllocations = 1000;
+inline constexpr uint64_t kHelperBytes = 1 << 20;
+inline constexpr uint64_t kHelperNs = 100'000'000;
+
+// With the program's environment (kept): recording begins, in private memory.
+// `smallest_spacing`: see LiveMap::configure(). Does nothing when it was called before.
+void start_recording(char** environment, const Settings& settings, uint32_t smallest_spacing);
+// From the constructor, when the loader can be used: what start_recording() could not do.
+// `complaint`: lines for the header's note, may be empty.
+void finish_start(const char* complaint);
+// The process will not be recorded, only forwarded.
+void refuse_recording();
+bool recording_started();
+
+// Who serves the program, for the header. Version and path may be nullptr.
+void describe_allocator(const char* name, const char* version, const char* path);
+void describe_python(const char* version);
+
+// exit or _exit is about to happen. Idempotent; recording goes on (other threads may allocate).
+void note_exit(int code, bool code_known);
+
+// One event under way in this thread. entered(): it is to be recorded. While the process has no file,
+// scopes of all threads exclude each other, so that going to the file loses nothing.
+class EventScope {
+ public:
+  EventScope();
+  ~EventScope();
+  EventScope(const EventScope&) = delete;
+  EventScope& operator=(const EventScope&) = delete;
+  bool entered() const { return entered_; }
+
+ private:
+  void leave_pending();
+  ReentryGuard guard_;
+  bool entered_ = false;
+  bool locked_ = false;
+};
+
+// Forks since the first recorded process, modulo LiveMap::kGenerations.
+uint32_t current_generation();
+uint32_t unwind_check_interval();
+// Counts an allocation of a process that may have no file yet. Within an EventScope.
+void count_pending(uint64_t bytes);
+
+}  // namespace mla

@@ -1,0 +1,177 @@
+#include "capture/live_map.h"
+
+#include "segment/own_memory.h"
+#include "segment/sys.h"
+
+namespace mla {
+
+LiveMap live_map;
+
+namespace {
+
+using format::SiteId;
+
+constexpr uint64_t kPairFlag = 1ULL << 63;
+constexpr uint32_t kSiteBits = 20;
+constexpr uint32_t kUnusedBits = 5;
+constexpr uint32_t kGenerationBits = 3;
+constexpr uint32_t kGenerationAt = kSiteBits + kUnusedBits;
+constexpr uint32_t kSizeAt = kGenerationAt + kGenerationBits;
+constexpr uint64_t kSiteMask = (1ULL << kSiteBits) - 1;
+constexpr uint64_t kGenerationMask = (1ULL << kGenerationBits) - 1;
+static_assert(format::shape(format::Table::kSites).max_records() <= 1ULL << kSiteBits);
+
+constexpr uint32_t kHalfGenerationAt = kSiteBits;
+constexpr uint32_t kHalfSizeAt = kSiteBits + kGenerationBits;
+constexpr uint32_t kHalfBits = kHalfSizeAt + 4;
+constexpr uint64_t kHalfMask = (1ULL << kHalfBits) - 1;
+constexpr uint64_t kTinyBytes = 8;  // blocks up to this size may share 16 bytes
+
+uint64_t pack(const LiveBlock& b) {
+  const uint64_t bytes = b.bytes < LiveMap::kMostBytes ? b.bytes : LiveMap::kMostBytes;
+  return format::index(b.site) | static_cast<uint64_t>(b.generation) << kGenerationAt |
+         bytes << kSizeAt;
+}
+LiveBlock unpack(uint64_t slot) {
+  LiveBlock b;
+  b.site = SiteId{static_cast<uint32_t>(slot & kSiteMask)};
+  b.generation = static_cast<uint32_t>(slot >> kGenerationAt & kGenerationMask);
+  b.bytes = slot >> kSizeAt & LiveMap::kMostBytes;
+  return b;
+}
+uint64_t pack_half(const LiveBlock& b) {
+  return format::index(b.site) | static_cast<uint64_t>(b.generation) << kHalfGenerationAt |
+         b.bytes << kHalfSizeAt;
+}
+LiveBlock unpack_half(uint64_t half) {
+  LiveBlock b;
+  b.site = SiteId{static_cast<uint32_t>(half & kSiteMask)};
+  b.generation = static_cast<uint32_t>(half >> kHalfGenerationAt & kGenerationMask);
+  b.bytes = half >> kHalfSizeAt & 15;
+  return b;
+}
+uint32_t half_shift(uintptr_t address) { return (address >> 3 & 1) != 0 ? kHalfBits : 0; }
+
+}  // namespace
+
+LiveMap::Slot* LiveMap::slot_at(uintptr_t address) const {
+  if (address >= kAddressLimit) return nullptr;
+  const Middle* middle =
+      directory_[address >> (kLeafBits + kMiddleBits)].load(std::memory_order_acquire);
+  if (middle == nullptr) return nullptr;
+  Slot* leaf = middle->leaf[address >> kLeafBits & ((1U << kMiddleBits) - 1)].load(
+      std::memory_order_acquire);
+  return leaf == nullptr ? nullptr : leaf + ((address & (kLeafSpan - 1)) >> shift_);
+}
+
+LiveMap::Slot* LiveMap::make_slot(uintptr_t address) {
+  if (address >= kAddressLimit) return nullptr;
+  std::atomic<Middle*>& up = directory_[address >> (kLeafBits + kMiddleBits)];
+  Middle* middle = up.load(std::memory_order_acquire);
+  if (middle == nullptr) {
+    Middle* fresh = static_cast<Middle*>(own_map(sizeof(Middle)));
+    if (fresh == nullptr) return nullptr;
+    if (up.compare_exchange_strong(middle, fresh, std::memory_order_acq_rel)) {
+      middle = fresh;
+    } else {
+      sys::munmap(fresh, sizeof(Middle));
+      own_private_bytes.fetch_sub(sizeof(Middle), std::memory_order_relaxed);
+    }
+  }
+  std::atomic<Slot*>& place = middle->leaf[address >> kLeafBits & ((1U << kMiddleBits) - 1)];
+  Slot* leaf = place.load(std::memory_order_acquire);
+  if (leaf == nullptr) {
+    Slot* fresh = static_cast<Slot*>(own_reserve(leaf_bytes()));
+    if (fresh == nullptr) return nullptr;
+    if (!place.compare_exchange_strong(leaf, fresh, std::memory_order_acq_rel)) {
+      sys::munmap(fresh, leaf_bytes());
+    }
+  }
+  return slot_at(address);
+}
+
+bool LiveMap::insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
+  Slot* slot = slot_at(address);
+  if (__builtin_expect(slot == nullptr, 0)) {
+    slot = make_slot(address);
+    if (slot == nullptr) return false;
+  }
+  uint64_t seen = slot->load(std::memory_order_relaxed);
+  if (block.bytes > kTinyBytes || shift_ != 4) {
+    if (__builtin_expect(seen != 0, 0)) {
+      stale = (seen & kPairFlag) != 0 ? unpack_half(seen >> half_shift(address) & kHalfMask)
+                                      : unpack(seen);
+    }
+    slot->store(pack(block), std::memory_order_relaxed);
+    return true;
+  }
+  const uint32_t at = half_shift(address);
+  uint64_t next = 0;
+  do {  // the other half belongs to another owner
+    const bool pair = (seen & kPairFlag) != 0;
+    stale = pair ? unpack_half(seen >> at & kHalfMask) : unpack(seen);
+    next = (pair ? seen & ~(kHalfMask << at) : kPairFlag) | pack_half(block) << at;
+  } while (!slot->compare_exchange_weak(seen, next, std::memory_order_relaxed));
+  return true;
+}
+
+LiveBlock LiveMap::take(uintptr_t address) {
+  Slot* slot = slot_at(address);
+  if (slot == nullptr) return {};
+  uint64_t seen = slot->load(std::memory_order_relaxed);
+  if (seen == 0) return {};
+  if ((seen & kPairFlag) == 0) {
+    slot->store(0, std::memory_order_relaxed);
+    return unpack(seen);
+  }
+  const uint32_t at = half_shift(address);
+  uint64_t next = 0;
+  do {
+    next = seen & ~(kHalfMask << at);
+    if (next == kPairFlag) next = 0;
+  } while (!slot->compare_exchange_weak(seen, next, std::memory_order_relaxed));
+  return unpack_half(seen >> at & kHalfMask);
+}
+
+LiveBlock LiveMap::find(uintptr_t address) const {
+  const Slot* slot = slot_at(address);
+  const uint64_t seen = slot == nullptr ? 0 : slot->load(std::memory_order_relaxed);
+  return (seen & kPairFlag) != 0 ? unpack_half(seen >> half_shift(address) & kHalfMask)
+                                 : unpack(seen);
+}
+
+void LiveMap::forget_generations() {
+  for (const std::atomic<Middle*>& up : directory_) {
+    Middle* middle = up.load(std::memory_order_relaxed);
+    for (uint32_t i = 0; middle != nullptr && i < 1U << kMiddleBits; ++i) {
+      Slot* leaf = middle->leaf[i].load(std::memory_order_relaxed);
+      for (uint64_t s = 0; leaf != nullptr && s < kLeafSpan >> shift_; ++s) {
+        const uint64_t seen = leaf[s].load(std::memory_order_relaxed);
+        if (seen == 0) continue;
+        const uint64_t one = kGenerationMask << kHalfGenerationAt;
+        const uint64_t mask = (seen & kPairFlag) != 0 ? one | one << kHalfBits
+                                                      : kGenerationMask << kGenerationAt;
+        if ((seen & mask) != 0) leaf[s].store(seen & ~mask, std::memory_order_relaxed);
+      }
+    }
+  }
+}
+
+uint64_t LiveMap::resident_bytes() const {
+  uint64_t pages = 0;
+  unsigned char resident[1024];
+  static_assert(sizeof resident >= (kLeafSpan >> 4) * sizeof(Slot) / 4096 / 2);
+  for (const std::atomic<Middle*>& up : directory_) {
+    const Middle* middle = up.load(std::memory_order_acquire);
+    for (uint32_t i = 0; middle != nullptr && i < 1U << kMiddleBits; ++i) {
+      const Slot* leaf = middle->leaf[i].load(std::memory_order_acquire);
+      if (leaf == nullptr) continue;
+      const uint64_t bytes = leaf_bytes();
+      if (sys::mincore(leaf, bytes, resident) != 0) continue;
+      for (uint64_t p = 0; p < bytes / 4096; ++p) pages += resident[p] & 1;
+    }
+  }
+  return pages * 4096;
+}
+
+}  // namespace mla

@@ -1,0 +1,190 @@
+#include "capture/recorder.h"
+
+#include "capture/lifecycle.h"
+#include "capture/reference_unwinder.h"
+#include "capture/shard.h"
+#include "capture/sites.h"
+#include "capture/stack_trie.h"
+#include "capture/ticks.h"
+#include "segment/segment.h"
+
+namespace mla {
+
+namespace {
+
+using format::CounterRecord;
+using format::InheritedRecord;
+using format::Loss;
+using format::NodeId;
+using format::SiteId;
+using format::SiteKind;
+using format::Table;
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+// MLA_UNWIND_CHECK: libunwind's opinion of the stack just captured.
+void compare_with_reference(Shard& shard, const CallContext& from) {
+  if (++shard.captures % unwind_check_interval() != 0) return;
+  if (!reference_unwind(from, shard.reference)) return;
+  format::SegmentHeader& h = segment.header();
+  h.unwind_checked.fetch_add(1, kRelaxed);
+  const CapturedStack& a = shard.stack;
+  const CapturedStack& b = shard.reference;
+  for (uint32_t i = 0; i < a.depth || i < b.depth; ++i) {
+    const uint64_t mine = i < a.depth ? a.pcs[i] : 0;
+    const uint64_t its = i < b.depth ? b.pcs[i] : 0;
+    if (mine == its) continue;
+    if (h.unwind_differed.fetch_add(1, kRelaxed) == 0) {
+      h.unwind_first_frame.store(i, kRelaxed);
+      h.unwind_first_pc.store(mine, kRelaxed);
+      h.unwind_first_reference_pc.store(its, kRelaxed);
+    }
+    return;
+  }
+}
+
+NodeId capture(Shard& shard, const CallContext& from) {
+  capture_stack(from, shard.readable, shard.stack);
+  if (__builtin_expect(unwind_check_interval() != 0, 0)) compare_with_reference(shard, from);
+  return intern_stack(shard.stack);
+}
+
+void after_event(Shard& shard) {
+  const bool far = shard.live_bytes >= Shard::kBytesPerRefresh ||
+                   shard.live_bytes <= -Shard::kBytesPerRefresh;
+  if (__builtin_expect(--shard.events_left == 0 || far, 0)) {
+    if (shard.events_left == 0) {
+      shard.events_left = Shard::kEventsPerRefresh;
+      refresh_thread_name(shard);
+      refresh_totals(shard);
+      tick_if_due();
+    } else {
+      refresh_totals(shard);
+    }
+  }
+}
+
+// Counters of a block that is gone. Blocks of an earlier generation belong to what was inherited.
+void count_freed(Shard& shard, const LiveBlock& block) {
+  if (__builtin_expect(block.generation != current_generation(), 0)) {
+    if (!segment.ensure(Table::kInherited, format::index(block.site))) return;
+    InheritedRecord* r =
+        segment.record<InheritedRecord>(Table::kInherited, format::index(block.site));
+    r->freed_count.fetch_add(1, kRelaxed);
+    r->freed_bytes.fetch_add(block.bytes, kRelaxed);
+    return;
+  }
+  CounterRecord* counter = counter_of(shard, block.site);
+  if (counter == nullptr) {
+    segment.count_loss(Loss::kNoThread);
+    return;
+  }
+  bump(counter->freed_count, 1);
+  bump(counter->freed_bytes, block.bytes);
+  shard.live_count -= 1;
+  shard.live_bytes -= static_cast<int64_t>(block.bytes);
+  shard.thread_freed_count += 1;
+  shard.thread_freed_bytes += block.bytes;
+}
+
+void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId site) {
+  CounterRecord* counter = counter_of(shard, site);
+  LiveBlock stale;
+  if (bytes > LiveMap::kMostBytes) bytes = LiveMap::kMostBytes;
+  const uintptr_t address = reinterpret_cast<uintptr_t>(block);
+  if (counter == nullptr || !live_map.insert(address, {site, bytes, current_generation()}, stale)) {
+    segment.count_loss(counter == nullptr                     ? Loss::kNoThread
+                       : address >= LiveMap::kAddressLimit    ? Loss::kFarAddress
+                                                              : Loss::kNoLiveMap);
+    return;
+  }
+  if (__builtin_expect(stale.site != SiteId::kNone, 0)) {
+    segment.count_loss(Loss::kMissedFree);
+    count_freed(shard, stale);
+  }
+  bump(counter->alloc_count, 1);
+  bump(counter->alloc_bytes, bytes);
+  shard.alloc_count += 1;
+  shard.alloc_bytes += bytes;
+  shard.live_count += 1;
+  shard.live_bytes += static_cast<int64_t>(bytes);
+  shard.thread_alloc_count += 1;
+  shard.thread_alloc_bytes += bytes;
+}
+
+}  // namespace
+
+void record_allocation(const void* block, uint64_t bytes, const CallContext& from) {
+  if (block == nullptr) return;
+  const EventScope event;
+  if (!event.entered()) return;
+  Shard* shard = attach_shard();
+  if (shard == nullptr) {
+    segment.count_loss(Loss::kNoThread);
+    return;
+  }
+  count_allocated(*shard, block, bytes, site_of(*shard, capture(*shard, from), SiteKind::kHeap));
+  count_pending(bytes);
+  after_event(*shard);
+}
+
+LiveBlock take_block(const void* block) {
+  if (block == nullptr) return {};
+  const EventScope event;
+  if (!event.entered()) return {};
+  const LiveBlock taken = live_map.take(reinterpret_cast<uintptr_t>(block));
+  if (taken.site == SiteId::kNone) segment.count_loss(Loss::kUnknownFree);
+  return taken;
+}
+
+void count_free(const LiveBlock& block) {
+  if (block.site == SiteId::kNone) return;
+  const EventScope event;
+  if (!event.entered()) return;
+  Shard* shard = attach_shard();
+  if (shard == nullptr) {
+    segment.count_loss(Loss::kNoThread);
+    return;
+  }
+  count_freed(*shard, block);
+  after_event(*shard);
+}
+
+void record_free(const void* block) { count_free(take_block(block)); }
+
+void restore_block(const void* block, const LiveBlock& taken) {
+  if (taken.site == SiteId::kNone) return;
+  const EventScope event;
+  if (!event.entered()) return;
+  LiveBlock stale;
+  if (!live_map.insert(reinterpret_cast<uintptr_t>(block), taken, stale)) {
+    segment.count_loss(Loss::kNoLiveMap);
+  }
+}
+
+void record_outer_allocation(const void* block, uint64_t bytes, const CallContext& from) {
+  if (block == nullptr) return;
+  const EventScope event;
+  if (!event.entered()) return;
+  Shard* shard = attach_shard();
+  if (shard == nullptr) return;
+  const LiveBlock inner = live_map.take(reinterpret_cast<uintptr_t>(block));
+  if (inner.site != SiteId::kNone) {
+    // This very thread recorded it, so its counters can be taken back.
+    CounterRecord* counter = counter_of(*shard, inner.site);
+    if (counter != nullptr) {
+      bump(counter->alloc_count, ~uint64_t{0});
+      bump(counter->alloc_bytes, uint64_t{0} - inner.bytes);
+      shard->alloc_count -= 1;
+      shard->alloc_bytes -= inner.bytes;
+      shard->live_count -= 1;
+      shard->live_bytes -= static_cast<int64_t>(inner.bytes);
+      shard->thread_alloc_count -= 1;
+      shard->thread_alloc_bytes -= inner.bytes;
+    }
+  }
+  count_allocated(*shard, block, bytes, site_of(*shard, capture(*shard, from), SiteKind::kHeap));
+  after_event(*shard);
+}
+
+}  // namespace mla

@@ -1,0 +1,80 @@
+// A thread's own part of the counters, and what it keeps so as not to look things up twice.
+//
+// * One writer: the thread it is attached to. It passes to another thread when that one has ended;
+//   its counters stay and go on counting, since sites, not threads, are what they are kept by.
+// * Counter records are claimed when the thread first touches a site, so a hundred threads of twenty
+//   thousand sites cost what they use, not two million records.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "capture/stack_capture.h"
+#include "format/format.h"
+
+namespace mla {
+
+struct Shard {
+  static constexpr uint32_t kSitesPerLeaf = 1024;
+  static constexpr uint32_t kLeaves = 1024;
+  static constexpr uint32_t kCachedSites = 256;
+  static constexpr uint32_t kEventsPerRefresh = 64;
+  static constexpr int64_t kBytesPerRefresh = 32 * 1024;
+
+  struct CachedSite {
+    uint32_t native;
+    uint32_t site;
+  };
+
+  std::atomic<uint32_t> attached;  // 0 free, 1 in use
+  uint32_t index;
+  uint32_t tid;
+  uint32_t thread_record;       // index in Table::kThreads, 0: none
+  Shard* next;                  // list of all shards, never shortened
+  format::CounterRecord* run;   // claimed and not yet used
+  uint32_t run_left;
+  uint32_t events_left;         // until the next refresh
+  // Since the last refresh of the header's totals.
+  int64_t live_bytes;
+  int64_t live_count;
+  uint64_t alloc_bytes;
+  uint64_t alloc_count;
+  // Of the attached thread.
+  uint64_t thread_alloc_bytes;
+  uint64_t thread_alloc_count;
+  uint64_t thread_freed_bytes;
+  uint64_t thread_freed_count;
+  uint64_t name_read_ns;
+  uint64_t captures;
+  ReadableRange readable;
+  uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
+  CachedSite cached_sites[kCachedSites];
+  CapturedStack stack;
+  CapturedStack reference;      // for MLA_UNWIND_CHECK
+};
+
+// Adds to a counter that only this thread writes: no read-modify-write instruction is needed, only
+// that readers see whole values.
+inline void bump(std::atomic<uint64_t>& counter, uint64_t by) {
+  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+// The calling thread's shard, attached if need be; nullptr when there is no memory.
+Shard* attach_shard();
+
+// This shard's counters of a site; nullptr when the table is full.
+format::CounterRecord* counter_of(Shard& shard, format::SiteId site);
+
+// Brings the header's totals, the peak and the thread's record up to date.
+void refresh_totals(Shard& shard);
+
+// Refreshes the name of the attached thread.
+void refresh_thread_name(Shard& shard);
+
+// Detaches threads from their shards when they end. Call once, from the constructor.
+void watch_thread_ends();
+
+// In a forked child: the shards of threads that do not exist any more are free, all are empty.
+void reset_shards_after_fork();
+
+}  // namespace mla

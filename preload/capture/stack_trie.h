@@ -1,0 +1,22 @@
+// Stacks as nodes of a trie of program counters, shared by all threads and kept in the segment.
+#pragma once
+
+#include <cstdint>
+
+#include "capture/stack_capture.h"
+#include "format/format.h"
+
+namespace mla {
+
+// The node of the stack's leaf; new nodes are added. When the trie is full: the node of as many
+// outer frames as are there, and a loss is counted.
+format::NodeId intern_stack(const CapturedStack& stack);
+
+// A stack of one frame that is marked as such: allocated before the unwinder was ready.
+format::NodeId intern_startup_stack(uint64_t pc);
+
+// New stacks through [low, high) get new nodes: another module may be loaded there later.
+void forget_nodes(uint64_t low, uint64_t high);
+
+
+}  // namespace mla

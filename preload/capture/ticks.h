@@ -1,0 +1,17 @@
+// The process over time: a point now and then, taken by whichever thread comes by.
+#pragma once
+
+#include <cstdint>
+
+namespace mla {
+
+// Call every few dozen events. Takes a point of the timeline, and less often one of the largest
+// sites, when their interval has passed; else costs one reading of the clock.
+void tick_if_due();
+
+// Takes a point of the timeline now: at the end of the process.
+void tick_at_exit();
+
+void reset_ticks_after_fork();
+
+}  // namespace mla

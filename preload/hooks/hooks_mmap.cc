@@ -1,0 +1,95 @@
+// Anonymous mappings the program makes itself. What the serving allocator maps for its heap is not
+// the program's, and pages it may not touch (PROT_NONE) are address space, not memory.
+//
+// The calls go straight to the kernel, with errno set as libc would.
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+
+#include "hooks/hook.h"
+#include "segment/sys.h"
+
+namespace {
+
+namespace sys = mla::sys;
+using mla::allocator;
+using mla::CallContext;
+
+constexpr uintptr_t kPageMask = 4095;
+
+bool is_programs_own(const CallContext& from) {
+  return mla::ready() && !allocator.range.holds(from.pc);
+}
+
+long with_errno(long result) {
+  if (result < 0 && result >= -4095) {
+    errno = static_cast<int>(-result);
+    return -1;
+  }
+  return result;
+}
+
+void* map(void* at, size_t bytes, int protection, int flags, int fd, off_t offset,
+          const CallContext& from) {
+  if ((offset & static_cast<off_t>(kPageMask)) != 0) {
+    errno = EINVAL;
+    return MAP_FAILED;
+  }
+  // A fixed mapping silently replaces what was there.
+  const bool mine = is_programs_own(from);
+  if (mine && (flags & MAP_FIXED) != 0 && (flags & MAP_FIXED_NOREPLACE) != MAP_FIXED_NOREPLACE) {
+    mla::release_mapping(reinterpret_cast<uintptr_t>(at), bytes);
+  }
+  void* p = sys::mmap(at, bytes, protection, flags, fd, offset);
+  if (sys::failed(p)) {
+    errno = sys::error_of(p);
+    return MAP_FAILED;
+  }
+  if (mine && (flags & MAP_ANONYMOUS) != 0 && protection != PROT_NONE) {
+    mla::record_mapping(reinterpret_cast<uintptr_t>(p), bytes, from);
+  }
+  return p;
+}
+
+}  // namespace
+
+MLA_HOOK void* mmap(void* at, size_t bytes, int protection, int flags, int fd, off_t offset) {
+  return map(at, bytes, protection, flags, fd, offset, MLA_CALL_CONTEXT());
+}
+
+MLA_HOOK void* mmap64(void* at, size_t bytes, int protection, int flags, int fd, off_t offset) {
+  return map(at, bytes, protection, flags, fd, offset, MLA_CALL_CONTEXT());
+}
+
+MLA_HOOK int munmap(void* at, size_t bytes) {
+  const CallContext from = MLA_CALL_CONTEXT();
+  const auto start = reinterpret_cast<uintptr_t>(at);
+  // Recorded before the call: after it another thread may map the same addresses.
+  const bool known = bytes != 0 && (start & kPageMask) == 0 && is_programs_own(from) &&
+                     mla::release_mapping(start, bytes);
+  const long result = sys::munmap(at, bytes);
+  if (result != 0 && known) mla::record_mapping(start, bytes, from);
+  return static_cast<int>(with_errno(result));
+}
+
+MLA_HOOK void* mremap(void* old, size_t old_bytes, size_t bytes, int flags, ...) {
+  const CallContext from = MLA_CALL_CONTEXT();
+  void* to = nullptr;
+  if ((flags & MREMAP_FIXED) != 0) {
+    va_list arguments;
+    va_start(arguments, flags);
+    to = va_arg(arguments, void*);
+    va_end(arguments);
+  }
+  const auto start = reinterpret_cast<uintptr_t>(old);
+  const bool mine = is_programs_own(from);
+  const bool known = mine && mla::release_mapping(start, old_bytes);
+  const long result = sys::call(SYS_mremap, sys::arg(old), static_cast<long>(old_bytes),
+                                static_cast<long>(bytes), flags, sys::arg(to));
+  if (result < 0 && result >= -4095) {
+    if (known) mla::record_mapping(start, old_bytes, from);
+    return reinterpret_cast<void*>(with_errno(result));
+  }
+  if (known) mla::record_mapping(static_cast<uintptr_t>(result), bytes, from);
+  return reinterpret_cast<void*>(result);
+}

@@ -1,0 +1,33 @@
+// The one word every hook reads first: what this process does with an event.
+//
+// It lies in a page the kernel zeroes in a forked child (MADV_WIPEONFORK), so a child notices
+// that it is one at its first event, however it was forked: fork, clone without CLONE_VM, a raw system
+// call. A vfork child shares its parent's memory, and its events are the parent's.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace mla {
+
+enum class Mode : uint32_t {
+  kUnset = 0,      // not started yet, or a forked child that has not noticed
+  kOff = 1,        // forwards only
+  kPending = 2,    // records into private memory, one event at a time, until it is worth a file
+  kRecording = 3,
+};
+
+struct Control {
+  std::atomic<Mode> mode;
+};
+
+// Points at a zeroed static until the page is there. Written once, before any second thread.
+extern Control* control;
+
+// Replaces the static by the wiped-on-fork page. False if the kernel gives no memory.
+bool map_control_page();
+
+inline Mode current_mode() { return control->mode.load(std::memory_order_acquire); }
+inline void set_mode(Mode mode) { control->mode.store(mode, std::memory_order_release); }
+
+}  // namespace mla

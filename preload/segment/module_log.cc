@@ -1,0 +1,146 @@
+#include "segment/module_log.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+
+#include "segment/segment.h"
+#include "segment/sys.h"
+#include "segment/text.h"
+
+namespace mla {
+
+namespace {
+
+using format::Loss;
+using format::ModuleId;
+using format::ModuleRecord;
+using format::Table;
+
+enum ModuleState : uint32_t { kUnpublished = 0, kLoaded = 1, kUnloaded = 2 };
+
+uint64_t module_count() {
+  return segment.header().claimed[static_cast<uint32_t>(Table::kModules)].load(
+      std::memory_order_acquire);
+}
+
+ModuleRecord* loaded_module(uint64_t i) {
+  ModuleRecord* m = segment.record<ModuleRecord>(Table::kModules, i);
+  if (m == nullptr || m->state.load(std::memory_order_acquire) != kLoaded) return nullptr;
+  return m;
+}
+
+// Path of an object as the loader knows it. The main program has an empty name there.
+uint64_t path_of(const struct link_map* object, char* to, uint64_t capacity) {
+  if (object == nullptr || object->l_name == nullptr) return 0;
+  if (object->l_name[0] == 0) return read_exe_path(to, capacity);
+  Text text(to, capacity);
+  if (object->l_name[0] != '/' && object->l_name[0] != 'l') {  // "linux-vdso.so.1" is no path
+    char directory[1024];
+    if (sys::getcwd(directory, sizeof directory) > 0) text.add(directory).add_char('/');
+  }
+  return text.add(object->l_name).length();
+}
+
+ModuleId add_module(const struct dl_find_object& found) {
+  const uint64_t i = segment.claim(Table::kModules);
+  if (i == Segment::kNoRecord) {
+    segment.count_loss(Loss::kModuleTableFull);
+    return ModuleId::kNone;
+  }
+  ModuleRecord* m = segment.record<ModuleRecord>(Table::kModules, i);
+  m->start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
+  m->end = reinterpret_cast<uint64_t>(found.dlfo_map_end);
+  m->bias = found.dlfo_link_map == nullptr ? m->start : found.dlfo_link_map->l_addr;
+  m->loader_object = reinterpret_cast<uint64_t>(found.dlfo_link_map);
+  m->load_ns = segment.since_start_ns();
+  m->build_id_bytes = read_build_id(found.dlfo_map_start, m->build_id, sizeof m->build_id);
+  char path[2048];
+  m->path.store(segment.store_string(path, path_of(found.dlfo_link_map, path, sizeof path)),
+                std::memory_order_relaxed);
+  m->state.store(kLoaded, std::memory_order_release);  // acquired by loaded_module() and the reader
+  return ModuleId{static_cast<uint32_t>(i)};
+}
+
+}  // namespace
+
+uint64_t read_exe_path(char* to, uint64_t capacity) {
+  const long n = sys::readlink("/proc/self/exe", to, capacity - 1);
+  if (n <= 0) return 0;
+  to[n] = 0;
+  return static_cast<uint64_t>(n);
+}
+
+uint32_t read_build_id(const void* image, uint8_t* to, uint32_t capacity) {
+  const char* base = static_cast<const char*>(image);
+  const auto* header = static_cast<const ElfW(Ehdr)*>(image);
+  if (__builtin_memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+      header->e_phentsize != sizeof(ElfW(Phdr)) ||
+      header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > 4096) {
+    return 0;
+  }
+  const auto* program = reinterpret_cast<const ElfW(Phdr)*>(base + header->e_phoff);
+  // Only notes in the first segment, which holds the header and so is known to be mapped.
+  const ElfW(Phdr)* first = nullptr;
+  for (uint32_t i = 0; i < header->e_phnum; ++i) {
+    if (program[i].p_type == PT_LOAD && (first == nullptr || program[i].p_vaddr < first->p_vaddr)) {
+      first = &program[i];
+    }
+  }
+  if (first == nullptr) return 0;
+  const uint64_t lowest = first->p_vaddr & ~uint64_t{4095};
+  for (uint32_t i = 0; i < header->e_phnum; ++i) {
+    if (program[i].p_type != PT_NOTE || program[i].p_vaddr < first->p_vaddr ||
+        program[i].p_vaddr + program[i].p_memsz > first->p_vaddr + first->p_filesz) {
+      continue;
+    }
+    const char* at = base + (program[i].p_vaddr - lowest);
+    const char* end = at + program[i].p_memsz;
+    while (at + sizeof(ElfW(Nhdr)) <= end) {
+      const auto* note = reinterpret_cast<const ElfW(Nhdr)*>(at);
+      const char* name = at + sizeof *note;
+      const char* value = name + ((note->n_namesz + 3U) & ~3U);
+      if (value + note->n_descsz > end) break;
+      if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+          __builtin_memcmp(name, "GNU", 4) == 0) {
+        const uint32_t bytes = note->n_descsz < capacity ? note->n_descsz : capacity;
+        __builtin_memcpy(to, value, bytes);
+        return bytes;
+      }
+      at = value + ((note->n_descsz + 3U) & ~3U);
+    }
+  }
+  return 0;
+}
+
+ModuleId module_of(uint64_t pc) {
+  const uint64_t count = module_count();
+  for (uint64_t i = 1; i < count; ++i) {
+    const ModuleRecord* m = loaded_module(i);
+    if (m != nullptr && pc >= m->start && pc < m->end) return ModuleId{static_cast<uint32_t>(i)};
+  }
+  struct dl_find_object found;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &found) != 0) return ModuleId::kNone;
+  return add_module(found);
+}
+
+void find_unloaded_modules(void (*gone)(uint64_t low, uint64_t high)) {
+  const uint64_t count = module_count();
+  for (uint64_t i = 1; i < count; ++i) {
+    ModuleRecord* m = loaded_module(i);
+    if (m == nullptr) continue;
+    struct dl_find_object found;
+    // The loader's object is compared, not read: another thread may be unloading it right now.
+    const bool there = _dl_find_object(reinterpret_cast<void*>(m->start), &found) == 0 &&
+                       reinterpret_cast<uint64_t>(found.dlfo_map_end) == m->end &&
+                       reinterpret_cast<uint64_t>(found.dlfo_link_map) == m->loader_object;
+    if (there) continue;
+    m->unload_ns.store(segment.since_start_ns() | 1, std::memory_order_relaxed);
+    uint32_t loaded = kLoaded;
+    if (m->state.compare_exchange_strong(loaded, kUnloaded, std::memory_order_acq_rel)) {
+      gone(m->start, m->end);
+    }
+  }
+}
+
+}  // namespace mla

@@ -1,0 +1,26 @@
+// mla's private memory: straight from the kernel, never from an allocator, and counted.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace mla {
+
+// Bytes of private memory handed out by the functions below, reservations left out.
+extern std::atomic<uint64_t> own_private_bytes;
+
+// Zeroed, page-aligned memory; nullptr when the kernel gives none. Never freed.
+void* own_map(size_t bytes);
+// The same, but only address space: pages cost memory when they are touched, and are not counted
+// (the live map counts its own resident pages). Left out of core dumps.
+void* own_reserve(size_t bytes);
+// Small zeroed pieces, 64-byte aligned, never freed. nullptr when the kernel gives no memory.
+void* own_allocate(size_t bytes);
+
+template <class T>
+T* own_new(size_t count = 1) {
+  return static_cast<T*>(own_allocate(sizeof(T) * count));
+}
+
+}  // namespace mla

@@ -1,0 +1,78 @@
+#include "segment/settings.h"
+
+#include "segment/text.h"
+
+namespace mla {
+
+namespace {
+
+// 0 for anything that is not a plain decimal number below 2^32.
+uint32_t parse_number(const char* s) {
+  uint64_t value = 0;
+  for (const char* p = s; *p != 0; ++p) {
+    if (*p < '0' || *p > '9' || value > 0xffffffff) return 0;
+    value = value * 10 + static_cast<uint64_t>(*p - '0');
+  }
+  return value > 0xffffffff ? 0 : static_cast<uint32_t>(value);
+}
+
+void complain(Text& text, const char* name, const char* value, const char* expected) {
+  text.add(name).add("=").add(value).add(" is not understood and was ignored: ").add(expected);
+  text.add_char('\n');
+}
+
+}  // namespace
+
+const char* find_variable(char** environment, const char* name) {
+  const uint64_t n = text_length(name);
+  for (char** e = environment; e != nullptr && *e != nullptr; ++e) {
+    if (starts_with(*e, name) && (*e)[n] == '=') return *e + n + 1;
+  }
+  return nullptr;
+}
+
+Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
+  Settings settings;
+  Text text(complaint, capacity);
+  const auto value_of = [&](const char* name) -> const char* {
+    const char* value = find_variable(environment, name);
+    return value == nullptr || *value == 0 ? nullptr : value;
+  };
+  settings.directory = value_of("MLA_DIR");
+  settings.allocator = value_of("MLA_ALLOCATOR");
+  if (const char* follow = value_of("MLA_FOLLOW")) {
+    if (same_text(follow, "0")) {
+      settings.follow = false;
+    } else if (!same_text(follow, "1")) {
+      complain(text, "MLA_FOLLOW", follow, "0 or 1");
+    }
+  }
+  if (const char* unwind = value_of("MLA_UNWIND")) {
+    if (same_text(unwind, "libunwind")) {
+      settings.reference_unwinder = true;
+    } else {
+      complain(text, "MLA_UNWIND", unwind, "libunwind, or unset");
+    }
+  }
+  if (const char* check = value_of("MLA_UNWIND_CHECK")) {
+    settings.unwind_check = parse_number(check);
+    if (settings.unwind_check == 0 && !same_text(check, "0")) {
+      complain(text, "MLA_UNWIND_CHECK", check, "a number N: one capture in N is compared");
+    }
+  }
+  return settings;
+}
+
+uint64_t write_settings(char** environment, char* to, uint64_t capacity) {
+  Text text(to, capacity);
+  for (char** e = environment; e != nullptr && *e != nullptr; ++e) {
+    if (starts_with(*e, "MLA_")) text.add(*e).add_char('\n');
+  }
+  return text.length();
+}
+
+bool preloads_mla(const char* ld_preload, uint64_t length) {
+  return find_text(ld_preload, length, "libmla.so") != length;
+}
+
+}  // namespace mla
