@@ -30,7 +30,7 @@ struct ProcessInfo {
   std::string host;
   std::string kernel;
   std::string cgroup;
-  std::string thp_mode;         // "unknown", "never", "madvise", "always"
+  std::string thp_mode = "unknown";  // or "never", "madvise", "always"
   uint64_t start_realtime_ns = 0;   // Unix time
   uint64_t start_monotonic_ns = 0;
   uint64_t process_start_ticks = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <string_view>
 
 namespace mla {
 
@@ -28,12 +29,19 @@ std::string take(char* text, const std::string& otherwise) {
 }
 
 // GCC: name.constprop.0, name.isra.0, name.part.0, name.cold, name.lto_priv.0;
-// Clang: name.llvm.123.
+// Clang: name.llvm.123. In Rust names dots stand for other things, never before a number.
 std::string without_clone(const std::string& name) {
-  static constexpr const char* kClones[] = {".constprop.", ".isra.",     ".part.", ".cold",
-                                            ".clone.",     ".lto_priv.", ".llvm."};
-  size_t end = name.size();
-  for (const char* clone : kClones) end = std::min(end, name.find(clone, 1));
+  static constexpr std::string_view kNumbered[] = {".constprop.", ".isra.",     ".part.",
+                                                   ".clone.",     ".lto_priv.", ".llvm."};
+  size_t end = name.ends_with(".cold") ? name.size() - 5 : name.size();
+  for (const std::string_view clone : kNumbered) {
+    const size_t at = name.find(clone, 1);
+    const size_t number = at + clone.size();
+    if (at != std::string::npos && number < name.size() &&
+        std::isdigit(static_cast<unsigned char>(name[number])) != 0) {
+      end = std::min(end, at);
+    }
+  }
   return name.substr(0, end);
 }
 
