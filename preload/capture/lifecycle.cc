@@ -49,7 +49,13 @@ bool lock_pending() {
 
 void make_file() {
   describe_process(environment);
-  set_mode(create_segment_file(settings) == 0 ? Mode::kRecording : Mode::kOff);
+  if (create_segment_file(settings) != 0) {
+    set_mode(Mode::kOff);
+    return;
+  }
+  mark_replaced_recordings(kWorthExecuted.allocations, kWorthExecuted.age_ns);
+  tick_if_due();
+  set_mode(Mode::kRecording);
 }
 
 // What was alive in the parent, site by site, becomes what this process inherited.
@@ -122,8 +128,9 @@ void become_child() {
 }
 
 bool worth_a_file() {
-  return !helper || pending_allocations >= kHelperAllocations || pending_bytes >= kHelperBytes ||
-         segment.since_start_ns() >= kHelperNs;
+  const Worth& worth = segment.header().fork_depth == 0 ? kWorthExecuted : kWorthForked;
+  return !helper || pending_allocations >= worth.allocations || pending_bytes >= worth.bytes ||
+         segment.since_start_ns() >= worth.age_ns;
 }
 
 }  // namespace

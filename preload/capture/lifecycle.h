@@ -4,9 +4,9 @@
 //      ^                             |                           |
 //      +------ fork (the kernel zeroes the mode) ----------------+
 //
-// A process that was started from outside mla gets its file at once. One that was forked or executed by a
-// recorded process, such as `sh -c`, `uname` or ldd, gets a file when it has allocated
-// kHelperAllocations times or kHelperBytes, or allocates after kHelperNs: short helpers leave none.
+// A process that was started from outside mla gets its file at once. One that a recorded process
+// started, such as `sh -c`, `uname` or ldd, must first be worth a file: short helpers leave none.
+// (bash allocates 2,000 to 4,000 times for a script of one line [measured].)
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,15 @@
 
 namespace mla {
 
-inline constexpr uint64_t kHelperAllocations = 1000;
-inline constexpr uint64_t kHelperBytes = 1 << 20;
-inline constexpr uint64_t kHelperNs = 100'000'000;
+// What makes a process worth a file: so many allocations, or so many bytes, or an allocation so long
+// after the start. Forked children are more often workers than executed programs are.
+struct Worth {
+  uint64_t allocations;
+  uint64_t bytes;
+  uint64_t age_ns;
+};
+inline constexpr Worth kWorthExecuted = {5000, 4 << 20, 100'000'000};
+inline constexpr Worth kWorthForked = {1000, 256 << 10, 100'000'000};
 
 // With the program's environment (kept): recording begins, in private memory.
 // `smallest_spacing`: see LiveMap::configure(). Does nothing when it was called before.

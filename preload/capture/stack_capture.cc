@@ -4,6 +4,8 @@
 #include "capture/rule_cache.h"
 #include "segment/sys.h"
 
+extern "C" void* __libc_stack_end;  // of the loader
+
 namespace mla {
 
 namespace {
@@ -55,6 +57,14 @@ struct Frame {
   uintptr_t fp;
   bool exact;  // pc is an interrupted instruction
 };
+
+// The loader's entry point has no unwind information; it is recognised by its stack pointer, which
+// is where the kernel put it, but for alignment.
+bool is_program_start(const Frame& f) {
+  constexpr uintptr_t kAlignment = 64;
+  const uintptr_t start = reinterpret_cast<uintptr_t>(__libc_stack_end);
+  return f.sp <= start && start - f.sp < kAlignment;
+}
 
 enum class Step { kOk, kEnd, kBroken, kUnsupported };
 
@@ -120,7 +130,8 @@ void capture_stack(const CallContext& from, ReadableRange& readable, CapturedSta
       const Step step = step_by_rule(f, stack);
       if (step == Step::kOk) continue;
       if (step == Step::kUnsupported && reference_unwind(from, out)) return;
-      out.end = step == Step::kEnd ? StackEnd::kComplete : StackEnd::kIncomplete;
+      out.end = step == Step::kEnd || is_program_start(f) ? StackEnd::kComplete
+                                                          : StackEnd::kIncomplete;
       return;
     }
   }

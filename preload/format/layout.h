@@ -97,6 +97,7 @@ enum class State : uint32_t {
   kRecording = 1,
   kStopped = 2,  // the process went on, its recording did not; see StopReason
   kExited = 3,   // exit or _exit was called; counts stay valid to the last event
+  kReplaced = 4,  // the process executed another program, which is recorded on its own
 };
 
 enum class StopReason : uint32_t {

@@ -9,6 +9,8 @@ namespace mla {
 
 namespace {
 
+using format::SegmentHeader;
+
 constexpr uint64_t kRoomWanted = 16 << 20;
 
 // Up to capacity - 1 bytes of a file, NUL-terminated; how many.
@@ -88,6 +90,30 @@ int create_in_shared(const char* parent, const char* program, uint64_t start_ms,
   return made != 0 ? made : create_in(directory, program, start_ms);
 }
 
+// An earlier recording of this very process: same pid, same start of the process.
+void mark_replaced(const char* path, uint64_t allocations, uint64_t age_ns) {
+  const int fd = sys::open(path, O_RDWR | O_NOFOLLOW);
+  if (fd < 0) return;
+  alignas(SegmentHeader) static char page[sizeof(SegmentHeader)];
+  SegmentHeader& other = *reinterpret_cast<SegmentHeader*>(page);
+  const SegmentHeader& mine = segment.header();
+  const long n = sys::call(SYS_pread64, fd, sys::arg(page), sizeof page, 0);
+  const uint64_t age = mine.start_monotonic_ns - other.start_monotonic_ns;
+  if (n == sizeof page && other.magic == mine.magic && other.version == mine.version &&
+      other.pid == mine.pid && other.fork_depth == 0 &&
+      other.process_start_ticks == mine.process_start_ticks &&
+      other.state.load(std::memory_order_relaxed) == static_cast<uint32_t>(format::State::kRecording)) {
+    if (other.alloc_count.load(std::memory_order_relaxed) < allocations && age < age_ns) {
+      sys::unlink(path);
+    } else {
+      const auto state = static_cast<uint32_t>(format::State::kReplaced);
+      sys::pwrite(fd, &age, sizeof age, offsetof(SegmentHeader, stop_ns));
+      sys::pwrite(fd, &state, sizeof state, offsetof(SegmentHeader, state));
+    }
+  }
+  sys::close(fd);
+}
+
 void note_failure(const char* directory, int error) {
   char line[768];
   Text text(line, sizeof line);
@@ -164,6 +190,44 @@ int create_segment_file(const Settings& settings) {
   error = create_in_shared("/dev/shm", program, start_ms, true);
   if (error == 0) return 0;
   return create_in_shared("/tmp", program, start_ms, false);
+}
+
+void mark_replaced_recordings(uint64_t allocations, uint64_t age_ns) {
+  char path[512];
+  Text(path, sizeof path).add(segment.path());
+  char* const slash = const_cast<char*>(base_name(path)) - 1;
+  char own_name[256];
+  Text(own_name, sizeof own_name).add(slash + 1);
+  *slash = 0;
+  char part[32];  // "-PID-"
+  Text(part, sizeof part).add("-").add_number(segment.header().pid).add("-");
+  const int directory = sys::open(path, O_RDONLY | O_DIRECTORY);
+  if (directory < 0) return;
+  struct Entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t bytes;
+    uint8_t type;
+    char name[];
+  };
+  alignas(Entry) char entries[4096];
+  for (;;) {
+    const long n = sys::call(SYS_getdents64, directory, sys::arg(entries), sizeof entries);
+    if (n <= 0) break;
+    for (long at = 0; at < n;) {
+      const Entry* e = reinterpret_cast<const Entry*>(entries + at);
+      at += e->bytes;
+      if (find_text(e->name, text_length(e->name), part) == text_length(e->name) ||
+          !starts_with(e->name, "mla-") || same_text(e->name, own_name)) {
+        continue;
+      }
+      char name[512];
+      Text other(name, sizeof name);
+      other.add(path).add("/").add(e->name);
+      if (!other.cut()) mark_replaced(name, allocations, age_ns);
+    }
+  }
+  sys::close(directory);
 }
 
 bool parent_is_preloaded(uint32_t parent_pid) {
