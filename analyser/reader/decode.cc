@@ -280,6 +280,10 @@ void decode(const SegmentImage& image, Snapshot& snapshot, DamageLog& damage) {
   snapshot.stop_errno = header.stop_errno.load(std::memory_order_relaxed);
   snapshot.stop_ns = relaxed(header.stop_ns);
 
+  snapshot.unwind_check = {relaxed(header.unwind_checked), relaxed(header.unwind_differed),
+                           relaxed(header.unwind_first_frame), relaxed(header.unwind_first_pc),
+                           relaxed(header.unwind_first_reference_pc)};
+
   const IdMap modules = decode_modules(image, snapshot.modules, damage);
   const IdMap nodes = decode_nodes(image, modules, snapshot.nodes, damage);
   const IdMap sites = decode_sites(image, nodes, snapshot.sites, damage);

@@ -136,6 +136,16 @@ struct Totals {  // heap only, except where said
   uint64_t own_bytes = 0;           // memory of mla itself: file, tables, live map
 };
 
+// MLA_UNWIND_CHECK: captured stacks compared with libunwind's.
+struct UnwindCheck {
+  uint64_t checked = 0;
+  uint64_t differed = 0;
+  // Of the first that differed: the frame (0: leaf), and the two addresses there (0: no frame).
+  uint64_t first_frame = 0;
+  uint64_t first_pc = 0;
+  uint64_t first_reference_pc = 0;
+};
+
 struct Snapshot {
   std::string path;       // of the file it was read from
   ProcessInfo process;
@@ -148,6 +158,7 @@ struct Snapshot {
   uint64_t file_bytes = 0;
   Totals totals;
   std::array<uint64_t, format::kLossCount> losses{};
+  UnwindCheck unwind_check;
   std::vector<ModuleInfo> modules;  // [0] is a placeholder for "no module"
   std::vector<StackNode> nodes;     // [0] is the root
   std::vector<Site> sites;          // by live bytes, largest first

@@ -81,6 +81,17 @@ Json losses_json(const Snapshot& snapshot) {
   return losses;
 }
 
+Json unwind_check_json(const UnwindCheck& check) {
+  if (check.checked == 0) return {};
+  Json first;
+  if (check.differed != 0) {
+    first = {{"frame", check.first_frame},
+             {"address", check.first_pc},
+             {"reference_address", check.first_reference_pc}};
+  }
+  return {{"checked", check.checked}, {"differed", check.differed}, {"first", first}};
+}
+
 Json point_json(const TimelinePoint& point) {
   return {{"t_s", seconds(point.t_ns)},       {"rss_bytes", point.rss_bytes},
           {"anon_bytes", point.anon_bytes},   {"live_bytes", point.live_bytes},
@@ -205,6 +216,7 @@ void write_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
   writer.member("stopped", stopped_json(snapshot));
   writer.member("totals", totals_json(snapshot.totals));
   writer.member("losses", losses_json(snapshot));
+  writer.member("unwind_check", unwind_check_json(snapshot.unwind_check));
   writer.list("timeline", snapshot.timeline, point_json);
   writer.list("threads", snapshot.threads, thread_json);
   std::vector<const ModuleInfo*> modules;

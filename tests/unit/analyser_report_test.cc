@@ -109,6 +109,7 @@ TEST(ReportJson, IsValidByItsSchema) {
   snapshot.losses[3] = 7;
   snapshot.losses[20] = 7;
   snapshot.damage = {"x"};
+  snapshot.unwind_check = {1000, 1, 3, 0x1234, 0};
   snapshot.nodes[1].pc = 2;
   snapshot.nodes[1].module = 0;
   EXPECT_EQ(checker().check(json_of(snapshot)), std::vector<std::string>{});
@@ -151,6 +152,18 @@ TEST(ReportJson, SaysWhatTheSnapshotSays) {
   EXPECT_EQ(report["sites"][1]["kind"], "mapping");
   EXPECT_EQ(report["modules"].size(), 1U);
   EXPECT_EQ(report["warnings"].size(), 1U);
+}
+
+TEST(ReportJson, UnwindCheckOnlyIfThereWasOne) {
+  Snapshot snapshot = sample();
+  EXPECT_TRUE(json_of(snapshot)["unwind_check"].is_null());
+  snapshot.unwind_check.checked = 1000;
+  EXPECT_EQ(json_of(snapshot)["unwind_check"],
+            json({{"checked", 1000}, {"differed", 0}, {"first", nullptr}}));
+  snapshot.unwind_check = {1000, 2, 3, 0x1234, 0x1230};
+  EXPECT_EQ(json_of(snapshot)["unwind_check"]["differed"], 2);
+  EXPECT_EQ(json_of(snapshot)["unwind_check"]["first"],
+            json({{"frame", 3}, {"address", 0x1234}, {"reference_address", 0x1230}}));
 }
 
 TEST(ReportFolded, RootFirstHeapOnlyAddsUp) {
