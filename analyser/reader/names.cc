@@ -88,10 +88,6 @@ std::string mark_name(uint64_t mark) {
       return "[deeper frames not recorded]";
     case format::PcMark::kIncomplete:
       return "[stack could not be unwound further]";
-    case format::PcMark::kStartup:
-      return "[before the unwinder was ready]";
-    case format::PcMark::kTableFull:
-      return "[stack table full]";
   }
   return "[unknown frame]";
 }

@@ -210,7 +210,9 @@ void note_exit(int code, bool code_known) {
 EventScope::EventScope() {
   Mode mode = current_mode();
   if (!guard_.entered()) {
-    if (mode == Mode::kRecording) segment.count_loss(Loss::kReentrant);
+    if (mode == Mode::kRecording && !thread_local_state.calling_out) {
+      segment.count_loss(Loss::kReentrant);
+    }
     return;
   }
   if (__builtin_expect(mode == Mode::kRecording, 1)) {

@@ -2,6 +2,7 @@
 
 #include "capture/reference_unwinder.h"
 #include "capture/rule_cache.h"
+#include "capture/stack_memo.h"
 #include "capture/stack_trie.h"
 #include "segment/module_log.h"
 
@@ -12,6 +13,7 @@ void drop_unloaded_modules() {
     rule_cache.forget(low, high);
     forget_nodes(low, high);
     forget_reference_caches();
+    invalidate_stack_memos();
   });
 }
 

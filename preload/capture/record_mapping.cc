@@ -63,8 +63,8 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   bytes = (bytes + kPage - 1) & ~(kPage - 1);
   bool any = false;
   remove_range(*shard, start, bytes, any);  // MAP_FIXED, or a munmap that was not seen
-  capture_stack(from, shard->readable, shard->stack);
-  const SiteId site = site_of(*shard, intern_stack(shard->stack), SiteKind::kMapping);
+  const format::NodeId node{shard->memo.capture(from).node};
+  const SiteId site = site_of(*shard, node, SiteKind::kMapping);
   CounterRecord* counter = counter_of(*shard, site);
   if (counter == nullptr ||
       !mapping_table.insert({start, start + bytes, site, current_generation()})) {
@@ -81,6 +81,7 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
 bool release_mapping(uintptr_t start, uint64_t bytes) {
   const EventScope event;
   if (!event.entered()) return false;
+  invalidate_stack_memos();  // it may be the stack of a coroutine
   Shard* shard = attach_shard();
   bool any = false;
   if (shard != nullptr && !remove_range(*shard, start, bytes, any)) {

@@ -26,6 +26,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 void compare_with_reference(Shard& shard, const CallContext& from) {
   if (++shard.captures % unwind_check_interval() != 0) return;
   if (!reference_unwind(from, shard.reference)) return;
+  shard.memo.copy_to(shard.stack);
   format::SegmentHeader& h = segment.header();
   h.unwind_checked.fetch_add(1, kRelaxed);
   const CapturedStack& a = shard.stack;
@@ -43,10 +44,13 @@ void compare_with_reference(Shard& shard, const CallContext& from) {
   }
 }
 
-NodeId capture(Shard& shard, const CallContext& from) {
-  capture_stack(from, shard.readable, shard.stack);
+SiteId heap_site(Shard& shard, const CallContext& from) {
+  StackMemo::Frame& leaf = shard.memo.capture(from);
   if (__builtin_expect(unwind_check_interval() != 0, 0)) compare_with_reference(shard, from);
-  return intern_stack(shard.stack);
+  if (__builtin_expect(leaf.site == 0, 0)) {
+    leaf.site = format::index(site_of(shard, NodeId{leaf.node}, SiteKind::kHeap));
+  }
+  return SiteId{leaf.site};
 }
 
 void after_event(Shard& shard) {
@@ -123,7 +127,7 @@ void record_allocation(const void* block, uint64_t bytes, const CallContext& fro
     segment.count_loss(Loss::kNoThread);
     return;
   }
-  count_allocated(*shard, block, bytes, site_of(*shard, capture(*shard, from), SiteKind::kHeap));
+  count_allocated(*shard, block, bytes, heap_site(*shard, from));
   count_pending(bytes);
   after_event(*shard);
 }
@@ -183,7 +187,7 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
       shard->thread_alloc_bytes -= inner.bytes;
     }
   }
-  count_allocated(*shard, block, bytes, site_of(*shard, capture(*shard, from), SiteKind::kHeap));
+  count_allocated(*shard, block, bytes, heap_site(*shard, from));
   after_event(*shard);
 }
 

@@ -5,6 +5,8 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
+#include "capture/thread_local.h"
+
 namespace mla {
 
 namespace {
@@ -50,8 +52,15 @@ bool load_reference_unwinder(bool forced) {
 
 bool reference_unwinder_forced() { return forced_by_user; }
 
-bool reference_unwind(const CallContext& from, CapturedStack& out) {
-  if (!loaded) return false;
+namespace {
+
+class CallingOut {
+ public:
+  CallingOut() { thread_local_state.calling_out = true; }
+  ~CallingOut() { thread_local_state.calling_out = false; }
+};
+
+bool unwind(const CallContext& from, CapturedStack& out) {
   unw_context_t context;
   unw_cursor_t cursor;
   unw.get_context(&context);
@@ -84,8 +93,18 @@ bool reference_unwind(const CallContext& from, CapturedStack& out) {
   }
 }
 
+}  // namespace
+
+bool reference_unwind(const CallContext& from, CapturedStack& out) {
+  if (!loaded) return false;
+  const CallingOut calling_out;
+  return unwind(from, out);
+}
+
 void forget_reference_caches() {
-  if (loaded) unw.flush_cache(*unw.address_space, 0, 0);
+  if (!loaded) return;
+  const CallingOut calling_out;
+  unw.flush_cache(*unw.address_space, 0, 0);
 }
 
 }  // namespace mla

@@ -38,7 +38,6 @@ void begin_thread(Shard& shard) {
   shard.thread_alloc_bytes = shard.thread_alloc_count = 0;
   shard.thread_freed_bytes = shard.thread_freed_count = 0;
   shard.name_read_ns = 0;
-  shard.readable = {};
   shard.thread_record = 0;
   const uint64_t i = segment.claim(Table::kThreads);
   if (i == Segment::kNoRecord) return;  // more threads than the table holds: theirs have no record

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "capture/stack_capture.h"
+#include "capture/stack_memo.h"
 #include "format/format.h"
 
 namespace mla {
@@ -46,11 +46,11 @@ struct Shard {
   uint64_t thread_freed_count;
   uint64_t name_read_ns;
   uint64_t captures;
-  ReadableRange readable;
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
   CachedSite cached_sites[kCachedSites];
-  CapturedStack stack;
-  CapturedStack reference;      // for MLA_UNWIND_CHECK
+  StackMemo memo;
+  CapturedStack stack;          // these two for MLA_UNWIND_CHECK
+  CapturedStack reference;
 };
 
 // Adds to a counter that only this thread writes: no read-modify-write instruction is needed, only

@@ -21,8 +21,9 @@ uint32_t hash_of(uint32_t parent, uint64_t pc) {
   return static_cast<uint32_t>((mixed ^ (mixed >> 29)) >> 16);
 }
 
-// The child of `parent` at `pc`; kRoot when the trie is full.
-NodeId child_of(NodeId parent, uint64_t pc) {
+}  // namespace
+
+NodeId child_node(NodeId parent, uint64_t pc) {
   const uint32_t up = format::index(parent);
   const uint32_t hash = hash_of(up, pc);
   const uint32_t known = node_index.find(hash, [&](uint32_t id) {
@@ -31,7 +32,10 @@ NodeId child_of(NodeId parent, uint64_t pc) {
   });
   if (known != IdIndex::kNone) return NodeId{known};
   const uint64_t id = segment.claim(Table::kNodes);
-  if (id == Segment::kNoRecord) return NodeId::kRoot;
+  if (id == Segment::kNoRecord) {
+    segment.count_loss(Loss::kStackTableFull);
+    return parent;
+  }
   NodeRecord* node = segment.record<NodeRecord>(Table::kNodes, id);
   node->parent = up;
   node->module = pc < 0x1000 ? 0 : format::index(module_of(pc & format::kPcAddress));
@@ -40,30 +44,17 @@ NodeId child_of(NodeId parent, uint64_t pc) {
   return NodeId{static_cast<uint32_t>(id)};
 }
 
-NodeId marked_root(StackEnd end) {
+NodeId root_of(StackEnd end) {
   if (end == StackEnd::kComplete) return NodeId::kRoot;
   segment.count_loss(end == StackEnd::kTruncated ? Loss::kStackTruncated : Loss::kStackIncomplete);
   const PcMark mark = end == StackEnd::kTruncated ? PcMark::kTruncated : PcMark::kIncomplete;
-  return child_of(NodeId::kRoot, static_cast<uint64_t>(mark));
+  return child_node(NodeId::kRoot, static_cast<uint64_t>(mark));
 }
-
-}  // namespace
 
 NodeId intern_stack(const CapturedStack& stack) {
-  NodeId node = marked_root(stack.end);
-  for (uint32_t i = stack.depth; i-- > 0;) {
-    const NodeId next = child_of(node, stack.pcs[i]);
-    if (next == NodeId::kRoot) {
-      segment.count_loss(Loss::kStackTableFull);
-      return node;
-    }
-    node = next;
-  }
+  NodeId node = root_of(stack.end);
+  for (uint32_t i = stack.depth; i-- > 0;) node = child_node(node, stack.pcs[i]);
   return node;
-}
-
-NodeId intern_startup_stack(uint64_t pc) {
-  return child_of(child_of(NodeId::kRoot, static_cast<uint64_t>(PcMark::kStartup)), pc);
 }
 
 void forget_nodes(uint64_t low, uint64_t high) {

@@ -12,8 +12,13 @@ namespace mla {
 // outer frames as are there, and a loss is counted.
 format::NodeId intern_stack(const CapturedStack& stack);
 
-// A stack of one frame that is marked as such: allocated before the unwinder was ready.
-format::NodeId intern_startup_stack(uint64_t pc);
+// The node a stack begins with: the root, or a mark below it when outer frames are missing, which
+// is counted as a loss.
+format::NodeId root_of(StackEnd end);
+
+// The child of `parent` at `pc` (as NodeRecord::pc), added if it is new. When the trie is full,
+// `parent` itself, and a loss is counted.
+format::NodeId child_node(format::NodeId parent, uint64_t pc);
 
 // New stacks through [low, high) get new nodes: another module may be loaded there later.
 void forget_nodes(uint64_t low, uint64_t high);

@@ -51,8 +51,6 @@ inline constexpr uint64_t kPcAddress = (1ULL << 48) - 1;
 enum class PcMark : uint64_t {
   kTruncated = 1,   // frames further out than kMaxStackDepth are missing
   kIncomplete = 2,  // the unwinder could not go further
-  kStartup = 3,     // allocated before the unwinder was ready: only the caller is known
-  kTableFull = 4,   // the trie was full: outer or inner frames are missing
 };
 
 enum class SiteKind : uint32_t { kUnpublished = 0, kHeap = 1, kMapping = 2 };

@@ -75,7 +75,7 @@ TEST_F(Symbols, InlinedFramesWithTheirLines) {
 
 TEST_F(Symbols, StackIsLeafFirst) {
   load(MLA_FIXTURE);
-  snapshot_.nodes.push_back({static_cast<uint64_t>(format::PcMark::kStartup), 1, 0, false});
+  snapshot_.nodes.push_back({static_cast<uint64_t>(format::PcMark::kIncomplete), 1, 0, false});
   Symbolizer symbolizer(snapshot_);
   const std::vector<const Frame*> stack = symbolizer.stack_of(2);
   ASSERT_EQ(stack.size(), 4U);
