@@ -35,6 +35,11 @@ void judge_status(const RecordedState& recorded, const struct stat& file, Snapsh
     }
     return;
   }
+  if (recorded.state == format::State::kReplaced) {
+    snapshot.status = ProcessStatus::kExited;
+    snapshot.status_detail = "replaced by exec";
+    return;
+  }
   snapshot.status = ProcessStatus::kKilled;
   if (!process.host.empty() && process.host != host_name()) {
     snapshot.status_detail = "recorded on host " + process.host +

@@ -79,7 +79,7 @@ TEST_F(Symbols, StackIsLeafFirst) {
   Symbolizer symbolizer(snapshot_);
   const std::vector<const Frame*> stack = symbolizer.stack_of(2);
   ASSERT_EQ(stack.size(), 4U);
-  EXPECT_EQ(stack[0]->function, "[before the unwinder was ready]");
+  EXPECT_EQ(stack[0]->function, "[stack could not be unwound further]");
   EXPECT_EQ(stack[1]->function, "shop::inner(int)");
   EXPECT_EQ(stack[3]->function, "shop::Cart::add(double, int)");
 }
