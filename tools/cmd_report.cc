@@ -1,0 +1,133 @@
+// mla report: one recording as text, JSON or folded stacks.
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "commands.h"
+#include "output.h"
+#include "reader/directory.h"
+#include "reader/reader.h"
+#include "report/folded.h"
+#include "report/json.h"
+#include "report/text.h"
+
+namespace mla {
+namespace {
+
+struct Options {
+  std::string recording;
+  bool json = false;
+  std::string folded;  // what to add up; empty: no folded stacks
+  size_t top = TextOptions().top_sites;
+  std::string sort = "live";
+  bool full_stacks = false;
+  std::vector<std::string> debug_directories;
+  std::string output;
+};
+
+const std::map<std::string, FoldedValue>& folded_values() {
+  static const std::map<std::string, FoldedValue> known{{"live", FoldedValue::kLive},
+                                                        {"allocated", FoldedValue::kAllocated},
+                                                        {"peak", FoldedValue::kPeak}};
+  return known;
+}
+
+const std::map<std::string, SiteOrder>& orders() {
+  static const std::map<std::string, SiteOrder> known{{"live", SiteOrder::kLive},
+                                                      {"allocated", SiteOrder::kAllocated},
+                                                      {"count", SiteOrder::kCount},
+                                                      {"peak", SiteOrder::kPeak},
+                                                      {"temporary", SiteOrder::kTemporary}};
+  return known;
+}
+
+bool colour_wanted(const Output& out) {
+  const char* no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): one thread
+  return out.is_terminal() && (no_colour == nullptr || *no_colour == '\0');
+}
+
+TextOptions text_options(const Options& options, const Output& out) {
+  TextOptions text;
+  text.top_sites = options.top;
+  text.order = orders().at(options.sort);
+  text.full_stacks = options.full_stacks;
+  text.colour = colour_wanted(out);
+  winsize window{};
+  if (out.is_terminal() && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
+    text.width = window.ws_col;
+  }
+  return text;
+}
+
+void write(const Options& options, const Snapshot& snapshot, Output& out) {
+  Symbolizer symbolizer(snapshot, {.debug_directories = options.debug_directories});
+  if (options.json) {
+    write_json(out.stream(), snapshot, symbolizer);
+  } else if (!options.folded.empty()) {
+    write_folded(out.stream(), snapshot, symbolizer, folded_values().at(options.folded));
+  } else {
+    write_text(out.stream(), snapshot, symbolizer, text_options(options, out));
+  }
+  out.finish();
+}
+
+void report(const Options& options) {
+  // Before the output is created: an unreadable recording must not empty an older report.
+  const Snapshot snapshot = read_snapshot(find_recording(options.recording));
+  std::optional<Output> out;
+  if (options.output.empty()) {
+    out.emplace();
+  } else {
+    out.emplace(options.output);
+  }
+  write(options, snapshot, *out);
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& command = add_command(app, "report", "Say where the memory of a recorded process is",
+                                  "mla report [options] FILE|PID",
+                                  "Examples:\n"
+                                  "  mla report 4711\n"
+                                  "  mla report --sort peak --top 30 mla-python3-4711.mla\n"
+                                  "  mla report --folded=allocated server.mla | flamegraph.pl");
+  command
+      .add_option("RECORDING", options->recording,
+                  "A recording, or the pid of a running or dead process")
+      ->type_name("FILE|PID")
+      ->required();
+  CLI::Option* json = command.add_flag("--json", options->json, "Print JSON, all call sites");
+  CLI::Option* folded = command
+                            .add_flag("--folded{live}", options->folded,
+                                      "Print folded stacks, adding up what is alive (if not\n"
+                                      "said otherwise: --folded=...)")
+                            ->check(CLI::IsMember({"live", "allocated", "peak"}))
+                            ->excludes(json);
+  command.add_option("--top", options->top, "Number of call sites to show (10)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->excludes(json, folded);
+  command.add_option("--sort", options->sort, "Order of call sites (live)")
+      ->check(CLI::IsMember({"live", "allocated", "count", "peak", "temporary"}))
+      ->excludes(json, folded);
+  command.add_flag("--full-stacks", options->full_stacks, "Show every frame, names uncut")
+      ->excludes(json, folded);
+  command
+      .add_option("--debug-dir", options->debug_directories,
+                  "Look for separate debug files here first (may be repeated)")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  command.add_option("-o,--output", options->output, "Write to this file")->type_name("FILE");
+  command.callback([options, &exit_code] {
+    report(*options);
+    exit_code = kExitOk;
+  });
+}
+
+}  // namespace mla

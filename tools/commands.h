@@ -1,0 +1,27 @@
+// The subcommands. Each function adds one to `app`; its callback does the work, throws Error on
+// failure and stores the exit code of the process in `exit_code`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace mla {
+
+// `program`: what follows "--" on the command line; outlives the parsing.
+void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_code);
+void add_report(CLI::App& app, int& exit_code);
+void add_ps(CLI::App& app, int& exit_code);
+void add_analyse(CLI::App& app, int& exit_code);
+void add_leaks(CLI::App& app, int& exit_code);
+
+// A subcommand with its usage line ("mla ps [options]") and its examples, shown by --help.
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& does,
+                      const std::string& usage, const std::string& examples);
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitLeak = 1;
+inline constexpr int kExitError = 2;      // usage, unreadable input, output that cannot be written
+inline constexpr int kExitNotEnough = 3;  // not enough data for a verdict
+
+}  // namespace mla

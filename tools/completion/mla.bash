@@ -1,0 +1,62 @@
+# bash completion of mla. tests/e2e/cli_docs.py sees that it knows every option of --help.
+_mla_recordings() {
+  local pids
+  pids=$(mla ps --json 2>/dev/null | sed -n 's/^ *"pid": \([0-9]*\),*$/\1/p')
+  COMPREPLY+=($(compgen -W "$pids" -- "$cur") $(compgen -f -X '!*.mla*' -- "$cur"))
+  compopt -o filenames 2>/dev/null
+}
+
+_mla() {
+  local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local command=${COMP_WORDS[1]} i options
+  COMPREPLY=()
+  if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
+  if ((COMP_CWORD == 1)); then
+    COMPREPLY=($(compgen -W "run report ps analyse leaks --help --version" -- "$cur"))
+    return
+  fi
+  if [[ $command == run ]]; then
+    # What follows "--" is another program's command line.
+    for ((i = 2; i < COMP_CWORD; ++i)); do
+      if [[ ${COMP_WORDS[i]} == -- ]]; then
+        if ((i + 1 == COMP_CWORD)); then
+          COMPREPLY=($(compgen -c -- "$cur"))
+        elif declare -F _command_offset >/dev/null; then
+          _command_offset $((i + 1))
+        else
+          COMPREPLY=($(compgen -f -- "$cur"))
+        fi
+        return
+      fi
+    done
+  fi
+  case $previous in
+    -o | --output | --previous) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --dir | --debug-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    --allocator) COMPREPLY=($(compgen -W "ptmalloc2 jemalloc tcmalloc mimalloc" -- "$cur")); return ;;
+    --folded) COMPREPLY=($(compgen -W "live allocated peak" -- "${cur#=}")); return ;;
+    --sort) COMPREPLY=($(compgen -W "live allocated count peak temporary" -- "$cur")); return ;;
+    --rule) COMPREPLY=($(compgen -W "founding" -- "$cur")); return ;;
+    --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
+    --top | --peak | --overshoot | --excess | --error | --invalid-count) return ;;
+  esac
+  case $command in
+    run) options="-o --output --allocator --dir --no-follow --quiet --help --" ;;
+    report) options="--json --folded --top --sort --full-stacks --debug-dir -o --output --help" ;;
+    ps) options="--json --all --help" ;;
+    analyse) options="--rule --previous --unit --csv --json --peak --overshoot --excess --error
+                      --invalid-count --help" ;;
+    leaks) options="--json --peak --overshoot --error --invalid-count --help" ;;
+    *) return ;;
+  esac
+  if [[ $cur == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$cur"))
+    return
+  fi
+  case $command in
+    report | leaks) _mla_recordings ;;
+    analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    run) COMPREPLY=($(compgen -c -- "$cur")) ;;
+  esac
+}
+complete -F _mla mla

@@ -1,0 +1,57 @@
+# fish completion of mla. tests/e2e/cli_docs.py sees that it knows every option of --help.
+function __mla_recordings
+    mla ps --json 2>/dev/null | string replace -rf '^ *"pid": ([0-9]+),?$' '$1'
+    __fish_complete_suffix .mla
+end
+
+set -l commands run report ps analyse leaks
+set -l none "not __fish_seen_subcommand_from $commands"
+complete -c mla -n $none -f
+complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
+complete -c mla -n $none -a report -d 'Say where the memory of a recorded process is'
+complete -c mla -n $none -a ps -d 'List the recordings on this host'
+complete -c mla -n $none -a analyse -d 'Judge memory series by the founding thresholds'
+complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
+complete -c mla -n $none -l version -d 'Print the version'
+complete -c mla -s h -l help -d 'Print help'
+
+set -l run '__fish_seen_subcommand_from run'
+complete -c mla -n $run -s o -l output -r -d 'Store the recording here'
+complete -c mla -n $run -l allocator -x -a 'ptmalloc2 jemalloc tcmalloc mimalloc' -d 'Allocator'
+complete -c mla -n $run -l dir -x -a '(__fish_complete_directories)' -d 'Record here'
+complete -c mla -n $run -l no-follow -d 'Do not record programs CMD executes'
+complete -c mla -n $run -l quiet -d 'No progress line and no summary'
+complete -c mla -n $run -x -a '(__fish_complete_subcommand)'
+
+set -l report '__fish_seen_subcommand_from report'
+complete -c mla -n $report -f -a '(__mla_recordings)'
+complete -c mla -n $report -l json -d 'Print JSON'
+complete -c mla -n $report -l folded -a 'live allocated peak' -d 'Print folded stacks'
+complete -c mla -n $report -l top -x -d 'Number of call sites to show'
+complete -c mla -n $report -l sort -x -a 'live allocated count peak temporary' -d 'Order'
+complete -c mla -n $report -l full-stacks -d 'Show every frame'
+complete -c mla -n $report -l debug-dir -x -a '(__fish_complete_directories)' -d 'Debug files'
+complete -c mla -n $report -s o -l output -r -d 'Write to this file'
+
+set -l ps '__fish_seen_subcommand_from ps'
+complete -c mla -n $ps -f
+complete -c mla -n $ps -l json -d 'Print JSON'
+complete -c mla -n $ps -l all -d 'Recordings of all users'
+
+set -l analyse '__fish_seen_subcommand_from analyse'
+complete -c mla -n $analyse -l rule -x -a founding -d 'The rule to judge by'
+complete -c mla -n $analyse -l previous -r -d "Yesterday's series"
+complete -c mla -n $analyse -l unit -x -a 'bytes KiB MiB' -d 'Count byte samples in this unit'
+complete -c mla -n $analyse -l csv -d 'Print id,verdict,prob,rate_Bps'
+complete -c mla -n $analyse -l json -d 'Print JSON'
+complete -c mla -n $analyse -l excess -x -d 'Rise over the mean of --previous'
+
+set -l leaks '__fish_seen_subcommand_from leaks'
+complete -c mla -n $leaks -f -a '(__mla_recordings)'
+complete -c mla -n $leaks -l json -d 'Print JSON'
+
+set -l judge '__fish_seen_subcommand_from analyse leaks'
+complete -c mla -n $judge -l peak -x -d 'Slope per sample above this notifies'
+complete -c mla -n $judge -l overshoot -x -d 'Rise of the last part over the first'
+complete -c mla -n $judge -l error -x -d 'Disagreement of the two slopes'
+complete -c mla -n $judge -l invalid-count -x -d 'Fewer samples are invalid'

@@ -1,0 +1,151 @@
+#include "live_recording.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "format/format.h"
+#include "reader/directory.h"
+#include "reader/process.h"
+
+namespace mla {
+namespace {
+
+constexpr size_t kMappedBytes =
+    (format::kTimelineBlock + format::kTimelineBlocks) * size_t{format::kBlockBytes};
+constexpr uint64_t kIdleNs = 1'000'000'000;
+
+uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+struct Resident {
+  uint64_t rss_bytes = 0;
+  uint64_t anon_bytes = 0;
+};
+
+Resident resident(pid_t pid) {
+  std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
+  uint64_t size = 0;
+  uint64_t pages = 0;
+  uint64_t shared = 0;
+  if (!(statm >> size >> pages >> shared)) return {};
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return {pages * page, (pages - std::min(pages, shared)) * page};
+}
+
+std::string program_of(pid_t pid) {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", ignored).string();
+}
+
+format::SegmentHeader& header_of(void* blocks) {
+  return *static_cast<format::SegmentHeader*>(blocks);
+}
+
+format::TimelineRecord* timeline_of(void* blocks) {
+  return reinterpret_cast<format::TimelineRecord*>(
+      static_cast<std::byte*>(blocks) + format::kTimelineBlock * size_t{format::kBlockBytes});
+}
+
+bool is_recording(const format::SegmentHeader& header) {
+  // Acquires the store with which the writer opens its recording: the identity above it is set.
+  return header.state.load(std::memory_order_acquire) ==
+             static_cast<uint32_t>(format::State::kRecording) &&
+         header.magic == format::kMagic && header.version == format::kVersion &&
+         header.block_bytes == format::kBlockBytes;
+}
+
+}  // namespace
+
+std::unique_ptr<LiveRecording> LiveRecording::open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return nullptr;
+  struct stat status {};
+  void* blocks = MAP_FAILED;
+  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+      status.st_size >= static_cast<off_t>(kMappedBytes)) {
+    blocks = mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  }
+  close(fd);
+  if (blocks == MAP_FAILED) return nullptr;
+  std::unique_ptr<LiveRecording> recording(new LiveRecording(blocks));
+  if (!is_recording(header_of(blocks)) || !recording->process_is_alive()) return nullptr;
+  return recording;
+}
+
+LiveRecording::~LiveRecording() { munmap(blocks_, kMappedBytes); }
+
+pid_t LiveRecording::pid() const { return static_cast<pid_t>(header_of(blocks_).pid); }
+
+LiveRecording::LiveRecording(void* blocks) : blocks_(blocks), program_(program_of(pid())) {}
+
+// The pid may be of another namespace, or have passed to another process.
+bool LiveRecording::process_is_alive() const {
+  const format::SegmentHeader& header = header_of(blocks_);
+  const auto process = read_process_stat(header.pid);
+  return process && header.process_start_ticks != 0 &&
+         process->start_ticks == header.process_start_ticks && process->state != 'Z' &&
+         program_of(pid()) == program_;
+}
+
+std::optional<LiveFigures> LiveRecording::tick() {
+  format::SegmentHeader& header = header_of(blocks_);
+  if (!is_recording(header) || !process_is_alive()) return std::nullopt;
+  const Resident now = resident(pid());
+  const uint64_t live = header.live_bytes.load(std::memory_order_relaxed);
+  const uint64_t mapped = header.mapped_bytes.load(std::memory_order_relaxed);
+  const LiveFigures figures{now.rss_bytes, live + mapped};
+
+  const uint64_t clock = monotonic_ns();
+  const format::TickLock lock(header.tick_lock, clock);
+  if (!lock.held() || clock <= header.start_monotonic_ns) return figures;
+  const uint64_t t_ns = clock - header.start_monotonic_ns;
+  format::TimelineRecord* slots = timeline_of(blocks_);
+  const auto* latest = std::max_element(
+      slots, slots + format::kTimelineSlots,
+      [](const format::TimelineRecord& a, const format::TimelineRecord& b) {
+        return a.t_ns.load(std::memory_order_acquire) < b.t_ns.load(std::memory_order_acquire);
+      });
+  const uint64_t last_ns = latest->t_ns.load(std::memory_order_acquire);
+  const uint64_t interval = header.timeline_interval_ns.load(std::memory_order_relaxed);
+  if (t_ns < last_ns + std::max(kIdleNs, interval)) return figures;
+  // The counts are those of the last point: had they moved much, the process had ticked.
+  const uint64_t live_count = latest->live_count.load(std::memory_order_relaxed);
+  const uint64_t alloc_count = latest->alloc_count.load(std::memory_order_relaxed);
+  const uint64_t alloc_bytes = latest->alloc_bytes.load(std::memory_order_relaxed);
+  format::append(slots, header.timeline_interval_ns, t_ns, now.rss_bytes, now.anon_bytes, live,
+                 live_count, alloc_count, alloc_bytes, mapped);
+  return figures;
+}
+
+std::optional<LiveFigures> LiveDirectory::tick(pid_t pid) {
+  std::optional<LiveFigures> result;
+  const std::vector<RecordingFile> files = list_recordings({directory_});  // by pid and start
+  for (size_t i = 0; i < files.size(); ++i) {
+    Entry& entry = entries_[files[i].path];
+    // An older recording of the pid is that of a program the process was before an exec.
+    const bool newest = i + 1 == files.size() || files[i + 1].pid != files[i].pid;
+    if (!newest) entry.recording.reset();
+    if (newest && !entry.recording && entry.attempts_left > 0) {
+      --entry.attempts_left;
+      entry.recording = LiveRecording::open(files[i].path);
+    }
+    if (!entry.recording) continue;
+    const std::optional<LiveFigures> figures = entry.recording->tick();
+    if (figures && entry.recording->pid() == pid) result = figures;
+    if (!figures) entry.recording.reset();
+  }
+  return result;
+}
+
+}  // namespace mla

@@ -1,0 +1,60 @@
+// The recording of a running process, seen from outside: its present figures, and points for its
+// timeline while the process itself is idle and so takes none.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace mla {
+
+struct LiveFigures {
+  uint64_t rss_bytes = 0;
+  uint64_t live_bytes = 0;  // heap and anonymous mappings
+};
+
+// A writer beside the process's own threads: takes the segment's TickLock for every point, adds
+// nothing when the process has ticked itself within the last second, and touches only the header
+// and timeline blocks, which are backed since the file was created.
+class LiveRecording {
+ public:
+  // Null unless the file is the recording of a process that is alive and recording.
+  static std::unique_ptr<LiveRecording> open(const std::string& path);
+  ~LiveRecording();
+  LiveRecording(const LiveRecording&) = delete;
+  LiveRecording& operator=(const LiveRecording&) = delete;
+
+  pid_t pid() const;
+  // Adds a timeline point where one is due. Nothing once the process is gone or has stopped.
+  std::optional<LiveFigures> tick();
+
+ private:
+  explicit LiveRecording(void* blocks);
+  bool process_is_alive() const;
+
+  void* blocks_;         // the header and timeline blocks, shared with the process
+  std::string program_;  // /proc/PID/exe: another one says that the process was replaced by exec
+};
+
+// All recordings of a directory, looked for again at each tick.
+class LiveDirectory {
+ public:
+  explicit LiveDirectory(std::string directory) : directory_(std::move(directory)) {}
+  // Ticks the newest recording of every living process. Returns the figures of process `pid`.
+  std::optional<LiveFigures> tick(pid_t pid);
+
+ private:
+  struct Entry {
+    std::unique_ptr<LiveRecording> recording;
+    int attempts_left = 3;  // to open it: a file may be seen before its header is complete
+  };
+
+  std::string directory_;
+  std::map<std::string, Entry> entries_;  // by path
+};
+
+}  // namespace mla

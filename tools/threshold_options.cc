@@ -1,0 +1,45 @@
+#include "threshold_options.h"
+
+#include <cmath>
+#include <string>
+
+namespace mla {
+namespace {
+
+std::string reject_unbounded(const std::string& text) {
+  double value = 0;
+  const bool number = CLI::detail::lexical_cast(text, value);
+  return number && std::isfinite(value) ? "" : "'" + text + "' is not a finite number";
+}
+
+void add(CLI::App& command, const char* name, double& value, const char* means) {
+  const CLI::Validator finite(reject_unbounded, "");
+  command.add_option(name, value, means)
+      ->check(finite)
+      ->type_name("X")
+      ->group("Founding thresholds");
+}
+
+}  // namespace
+
+void add_threshold_options(CLI::App& command, FoundingThresholds& thresholds) {
+  add(command, "--peak", thresholds.notify_peak,
+      "Notify_Peak: a slope per sample above this notifies (0.0285)");
+  add(command, "--overshoot", thresholds.overshoot_ratio,
+      "Overshoot_Ratio: rise of the last part over the first (0.15)");
+  add(command, "--error", thresholds.error_ratio,
+      "Error_Ratio: disagreement of the two slopes (0.01)");
+  command
+      .add_option("--invalid-count", thresholds.invalid_count,
+                  "Invalid_Count: fewer samples are invalid (300)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Founding thresholds");
+}
+
+void add_excess_option(CLI::App& command, FoundingThresholds& thresholds) {
+  add(command, "--excess", thresholds.excess_ratio,
+      "Excess_Ratio: rise over the mean of --previous (0.2)");
+}
+
+}  // namespace mla

@@ -1,0 +1,16 @@
+// What several commands say of a recording in one line.
+#pragma once
+
+#include <string>
+
+#include "symbols/symbolizer.h"
+
+namespace mla {
+
+std::string command_of(const ProcessInfo& process);  // the command line, else the executable
+
+// A stack in one line, leaf first, without the frames every allocation passes through: up to
+// `frames` frames, "grow (leak.cc:12) < main (leak.cc:40)".
+std::string one_line_stack(Symbolizer& symbolizer, uint32_t leaf, size_t frames);
+
+}  // namespace mla
