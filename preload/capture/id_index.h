@@ -45,6 +45,9 @@ class IdIndex {
     put(*t, hash, id);
   }
 
+  // In a forked child: a thread of the parent that was growing the index does not exist here.
+  void reset_after_fork() { growing_.store(0, std::memory_order_relaxed); }
+
   // Makes every id for which gone(id) holds impossible to find.
   template <class Gone>
   void forget(Gone gone) {

@@ -4,7 +4,10 @@
 #include "capture/mappings.h"
 #include "capture/peak.h"
 #include "capture/reference_unwinder.h"
+#include "capture/rule_cache.h"
 #include "capture/shard.h"
+#include "capture/sites.h"
+#include "capture/stack_trie.h"
 #include "capture/thread_local.h"
 #include "capture/ticks.h"
 #include "segment/control.h"
@@ -113,7 +116,11 @@ void become_child() {
   describe_parent(parent);
   inherit(parent);
   parent.unmap();
-  reset_shards_after_fork();
+  // Another thread of the parent may have been inside libunwind, holding its lock for ever.
+  if (reset_shards_after_fork()) drop_reference_unwinder();
+  reset_trie_after_fork();
+  reset_sites_after_fork();
+  rule_cache.reset_after_fork();
   reset_peak_after_fork();
   reset_ticks_after_fork();
   if (!mapping_table.reset_after_fork()) segment.count_loss(Loss::kNoMapping);
@@ -196,6 +203,7 @@ void describe_python(const char* version) {
 void note_exit(int code, bool code_known) {
   ReentryGuard guard;
   if (!guard.entered() || fate != Fate::kStarted || current_mode() != Mode::kRecording) return;
+  if (sys::getpid() != segment.header().pid) return;  // a vfork child, in its parent's memory
   if (thread_local_state.shard != nullptr) {
     refresh_totals(*thread_local_state.shard);
     refresh_thread_name(*thread_local_state.shard);

@@ -50,6 +50,8 @@ bool load_reference_unwinder(bool forced) {
   return loaded;
 }
 
+void drop_reference_unwinder() { loaded = forced_by_user = false; }
+
 bool reference_unwinder_forced() { return forced_by_user; }
 
 namespace {

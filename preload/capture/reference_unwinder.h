@@ -20,6 +20,9 @@ bool reference_unwinder_forced();
 // `out` holds what it held. libunwind takes a lock and, for modules new to it, the loader's.
 bool reference_unwind(const CallContext& from, CapturedStack& out);
 
+// Does without libunwind from now on.
+void drop_reference_unwinder();
+
 // Drops libunwind's caches after a dlclose.
 void forget_reference_caches();
 

@@ -33,6 +33,9 @@ class RuleCache {
     return miss(pc);
   }
 
+  // In a forked child: a thread of the parent that was growing the cache does not exist here.
+  void reset_after_fork() { growing_.store(0, std::memory_order_relaxed); }
+
   // Drops what is known about [low, high): a module was unloaded from there.
   void forget(uintptr_t low, uintptr_t high);
 

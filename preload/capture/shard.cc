@@ -178,9 +178,11 @@ void refresh_thread_name(Shard& shard) {
   record->name[1].store(name[1], kRelaxed);
 }
 
-void reset_shards_after_fork() {
+bool reset_shards_after_fork() {
+  bool others = false;
   Shard* mine = thread_local_state.shard;
   for (Shard* s = all_shards.load(kRelaxed); s != nullptr; s = s->next) {
+    others |= s != mine && s->attached.load(kRelaxed) != 0;
     s->attached.store(s == mine ? 1 : 0, kRelaxed);
     s->run = nullptr;
     s->run_left = 0;
@@ -193,6 +195,7 @@ void reset_shards_after_fork() {
     }
   }
   if (mine != nullptr) begin_thread(*mine);
+  return others;
 }
 
 }  // namespace mla

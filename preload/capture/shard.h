@@ -75,6 +75,7 @@ void refresh_thread_name(Shard& shard);
 void watch_thread_ends();
 
 // In a forked child: the shards of threads that do not exist any more are free, all are empty.
-void reset_shards_after_fork();
+// Whether the parent had more than this one thread that allocates.
+bool reset_shards_after_fork();
 
 }  // namespace mla

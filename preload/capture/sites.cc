@@ -41,6 +41,8 @@ SiteId find_or_add(NodeId native, SiteKind kind) {
 
 }  // namespace
 
+void reset_sites_after_fork() { site_index.reset_after_fork(); }
+
 SiteId site_of(Shard& shard, NodeId native, SiteKind kind) {
   const uint32_t node = format::index(native);
   if (kind != SiteKind::kHeap || node == 0) return find_or_add(native, kind);

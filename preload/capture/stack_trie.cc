@@ -57,6 +57,8 @@ NodeId intern_stack(const CapturedStack& stack) {
   return node;
 }
 
+void reset_trie_after_fork() { node_index.reset_after_fork(); }
+
 void forget_nodes(uint64_t low, uint64_t high) {
   node_index.forget([&](uint32_t id) {
     const uint64_t pc = segment.record<NodeRecord>(Table::kNodes, id)->pc.load(

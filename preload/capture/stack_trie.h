@@ -20,6 +20,9 @@ format::NodeId root_of(StackEnd end);
 // `parent` itself, and a loss is counted.
 format::NodeId child_node(format::NodeId parent, uint64_t pc);
 
+// In a forked child, see IdIndex.
+void reset_trie_after_fork();
+
 // New stacks through [low, high) get new nodes: another module may be loaded there later.
 void forget_nodes(uint64_t low, uint64_t high);
 
