@@ -11,18 +11,13 @@ mla_check(preload_bans ${checks}/preload_bans.py ${PROJECT_SOURCE_DIR})
 mla_check(text ${checks}/text.py ${PROJECT_SOURCE_DIR})
 mla_check(formatted ${checks}/formatted.py ${PROJECT_SOURCE_DIR})
 mla_check(tidy ${checks}/tidy.py ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-if(TARGET mla AND TARGET mla_preload)
-  mla_check(install ${checks}/install_test.py ${PROJECT_BINARY_DIR} ${PROJECT_VERSION}
-            ${CMAKE_INSTALL_LIBDIR})
-endif()
-if(TARGET mla_preload)
-  mla_check(library_audit ${checks}/library_audit.py $<TARGET_FILE:mla_preload>
-            ${checks}/exports.txt ${checks}/imports.txt)
-endif()
+mla_check(install ${checks}/install_test.py ${PROJECT_BINARY_DIR} ${PROJECT_VERSION}
+          ${CMAKE_INSTALL_LIBDIR})
+mla_check(library_audit ${checks}/library_audit.py $<TARGET_FILE:mla_preload>
+          ${checks}/exports.txt ${checks}/imports.txt)
 # That each of them finds what it is there to find.
 mla_check(checks_test ${checks}/checks_test.py)
 mla_check(dev ${checks}/dev_test.py ${PROJECT_SOURCE_DIR})
-mla_check(demo ${checks}/demo_test.py ${PROJECT_SOURCE_DIR})
 set_tests_properties(checks.checks_test PROPERTIES ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
 set_tests_properties(checks.tidy PROPERTIES TIMEOUT 1800 PROCESSORS 2)
 
