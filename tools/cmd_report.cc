@@ -14,6 +14,7 @@
 #include "report/folded.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "validators.h"
 
 namespace mla {
 namespace {
@@ -111,7 +112,7 @@ void add_report(CLI::App& app, int& exit_code) {
                             ->excludes(json);
   command.add_option("--top", options->top, "Number of call sites to show (10)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->excludes(json, folded);
   command.add_option("--sort", options->sort, "Order of call sites (live)")
       ->check(CLI::IsMember({"live", "allocated", "count", "peak", "temporary"}))

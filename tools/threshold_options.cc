@@ -1,21 +1,13 @@
 #include "threshold_options.h"
 
-#include <cmath>
-#include <string>
+#include "validators.h"
 
 namespace mla {
 namespace {
 
-std::string reject_unbounded(const std::string& text) {
-  double value = 0;
-  const bool number = CLI::detail::lexical_cast(text, value);
-  return number && std::isfinite(value) ? "" : "'" + text + "' is not a finite number";
-}
-
 void add(CLI::App& command, const char* name, double& value, const char* means) {
-  const CLI::Validator finite(reject_unbounded, "");
   command.add_option(name, value, means)
-      ->check(finite)
+      ->check(finite_number())
       ->type_name("X")
       ->group("Founding thresholds");
 }
@@ -33,7 +25,7 @@ void add_threshold_options(CLI::App& command, FoundingThresholds& thresholds) {
       .add_option("--invalid-count", thresholds.invalid_count,
                   "Invalid_Count: fewer samples are invalid (300)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0))
       ->group("Founding thresholds");
 }
 

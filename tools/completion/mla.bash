@@ -33,7 +33,10 @@ _mla() {
   case $previous in
     -o | --output | --previous) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --dir | --debug-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-    --allocator) COMPREPLY=($(compgen -W "ptmalloc2 jemalloc tcmalloc mimalloc" -- "$cur")); return ;;
+    --allocator)
+      COMPREPLY=($(compgen -W "ptmalloc2 jemalloc tcmalloc mimalloc" -- "$cur"))
+      return
+      ;;
     --folded) COMPREPLY=($(compgen -W "live allocated peak" -- "${cur#=}")); return ;;
     --sort) COMPREPLY=($(compgen -W "live allocated count peak temporary" -- "$cur")); return ;;
     --rule) COMPREPLY=($(compgen -W "founding" -- "$cur")); return ;;

@@ -1,0 +1,30 @@
+// Checks of option values whose complaints fit one line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <string>
+
+namespace mla {
+
+inline CLI::Validator finite_number() {
+  return {[](const std::string& text) {
+            double value = 0;
+            const bool number = CLI::detail::lexical_cast(text, value) && std::isfinite(value);
+            return number ? std::string() : "'" + text + "' is not a finite number";
+          },
+          ""};
+}
+
+inline CLI::Validator whole_number(uint64_t least) {
+  return {[least](const std::string& text) {
+            uint64_t value = 0;
+            const bool number = text.find_first_not_of("0123456789") == std::string::npos &&
+                                CLI::detail::lexical_cast(text, value) && value >= least;
+            return number ? std::string()
+                          : "'" + text + "' is not a whole number from " + std::to_string(least);
+          },
+          ""};
+}
+
+}  // namespace mla
