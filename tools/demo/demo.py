@@ -95,8 +95,8 @@ def main():
     directory = tempfile.mkdtemp(prefix="mla-demo-")
     try:
         stats, recording = record_and_kill(options, directory)
-        print("$ mla report %s" % recording, flush=True)
-        subprocess.run([mla, "report", recording], check=True)
+        print("$ mla report --top 2 %s" % recording, flush=True)
+        subprocess.run([mla, "report", "--top", "2", recording], check=True)
         report = subprocess.run([mla, "report", "--json", recording], check=True,
                                 stdout=subprocess.PIPE).stdout
         check(options, json.loads(report.decode("utf-8")), stats)
