@@ -16,8 +16,8 @@ struct RecordingFile {
   uint64_t start = 0;  // of the name mla-EXE-PID-START.mla: larger is later
 };
 
-// The recordings in these directories, and in the run-* directories that `mla run` makes in them, by
-// their names (their contents are not looked at), in order of pid and start.
+// The recordings in these directories, and in the run-* directories that `mla run` makes in them,
+// by their names (their contents are not looked at), in order of pid and start.
 std::vector<RecordingFile> list_recordings(const std::vector<std::string>& directories);
 
 // The path of the recording a person means by a pid or a file name. Of several recordings of one

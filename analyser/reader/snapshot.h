@@ -1,6 +1,6 @@
 // A Snapshot is what a recording says at one moment: a plain value, read once from a segment file
-// and checked, with nothing left that points into the file. Every analysis is a pure function of one
-// or more Snapshots, so that every analysis can be tested without a process.
+// and checked, with nothing left that points into the file. Every analysis is a pure function of
+// one or more Snapshots, so that every analysis can be tested without a process.
 //
 // Units: bytes, nanoseconds since the start of the recording (t_ns), counts of events.
 #pragma once
@@ -21,9 +21,9 @@ struct ProcessInfo {
   uint32_t pid = 0;
   uint32_t parent_pid = 0;
   uint32_t uid = 0;
-  uint32_t fork_depth = 0;      // forks since the last exec
+  uint32_t fork_depth = 0;  // forks since the last exec
   bool parent_recorded = false;
-  std::string parent_segment;   // path of the parent's recording, of a forked child
+  std::string parent_segment;  // path of the parent's recording, of a forked child
   std::string exe;
   std::vector<std::string> argv;
   std::string working_directory;
@@ -31,14 +31,14 @@ struct ProcessInfo {
   std::string kernel;
   std::string cgroup;
   std::string thp_mode = "unknown";  // or "never", "madvise", "always"
-  uint64_t start_realtime_ns = 0;   // Unix time
+  uint64_t start_realtime_ns = 0;    // Unix time
   uint64_t start_monotonic_ns = 0;
   uint64_t process_start_ticks = 0;
   uint64_t page_bytes = 0;
-  std::string allocator;         // "ptmalloc2", "jemalloc", "tcmalloc", "mimalloc" or a file name
+  std::string allocator;  // "ptmalloc2", "jemalloc", "tcmalloc", "mimalloc" or a file name
   std::string allocator_version;
   std::string allocator_path;
-  std::string python_version;    // empty: no CPython
+  std::string python_version;         // empty: no CPython
   std::vector<std::string> settings;  // "MLA_X=value"
   std::vector<std::string> notes;     // lines the user must be told
 };
@@ -48,23 +48,23 @@ struct ModuleInfo {
   std::string build_id;  // lower-case hex, may be empty
   uint64_t start = 0;
   uint64_t end = 0;
-  uint64_t bias = 0;      // address in memory - address in the ELF file
+  uint64_t bias = 0;  // address in memory - address in the ELF file
   uint64_t load_ns = 0;
   uint64_t unload_ns = 0;  // 0: still loaded
 };
 
 // A node of the stack trie; the parent has a smaller index. Index 0 is the root (no frame).
 struct StackNode {
-  uint64_t pc = 0;       // address, without flags; a format::PcMark if below 0x1000
+  uint64_t pc = 0;  // address, without flags; a format::PcMark if below 0x1000
   uint32_t parent = 0;
-  uint32_t module = 0;   // index into Snapshot::modules; 0: none
+  uint32_t module = 0;    // index into Snapshot::modules; 0: none
   bool exact_pc = false;  // pc is an interrupted instruction, not a return address
 };
 
 // All counters of one call site, summed over threads; sites with the same stack are merged.
 struct Site {
-  uint32_t id = 0;        // of the file (of the first of the merged ones)
-  uint32_t native = 0;    // leaf: index into Snapshot::nodes; 0: no stack
+  uint32_t id = 0;      // of the file (of the first of the merged ones)
+  uint32_t native = 0;  // leaf: index into Snapshot::nodes; 0: no stack
   uint32_t python = 0;
   bool mapping = false;   // anonymous mmap of the program, not heap
   bool overflow = false;  // stands for all sites that found no room in the table
@@ -73,9 +73,9 @@ struct Site {
   uint64_t alloc_bytes = 0;
   uint64_t freed_count = 0;
   uint64_t freed_bytes = 0;
-  uint64_t live_count = 0;   // alloc - freed, never below 0
+  uint64_t live_count = 0;  // alloc - freed, never below 0
   uint64_t live_bytes = 0;
-  uint64_t peak_bytes = 0;   // of this site when the whole process was at its peak
+  uint64_t peak_bytes = 0;  // of this site when the whole process was at its peak
   uint64_t peak_count = 0;
   // Alive at the fork and since freed by this process; not part of the figures above.
   uint64_t inherited_count = 0;
@@ -98,7 +98,7 @@ struct ThreadInfo {
 
 struct TimelinePoint {
   uint64_t t_ns = 0;
-  uint64_t rss_bytes = 0;   // 0: not known
+  uint64_t rss_bytes = 0;  // 0: not known
   uint64_t anon_bytes = 0;
   uint64_t live_bytes = 0;  // heap
   uint64_t live_count = 0;
@@ -129,11 +129,11 @@ struct Totals {  // heap only, except where said
   uint64_t peak_ns = 0;
   uint64_t peak_snapshot_bytes = 0;  // total of the composition kept in Site::peak_bytes
   uint64_t peak_snapshot_ns = 0;
-  uint64_t mapped_bytes = 0;        // live anonymous mappings of the program
-  uint64_t inherited_bytes = 0;     // still alive
+  uint64_t mapped_bytes = 0;     // live anonymous mappings of the program
+  uint64_t inherited_bytes = 0;  // still alive
   uint64_t inherited_count = 0;
-  uint64_t lost_events = 0;         // events absent from every total
-  uint64_t own_bytes = 0;           // memory of mla itself: file, tables, live map
+  uint64_t lost_events = 0;  // events absent from every total
+  uint64_t own_bytes = 0;    // memory of mla itself: file, tables, live map
 };
 
 // MLA_UNWIND_CHECK: captured stacks compared with libunwind's.
@@ -147,14 +147,14 @@ struct UnwindCheck {
 };
 
 struct Snapshot {
-  std::string path;       // of the file it was read from
+  std::string path;  // of the file it was read from
   ProcessInfo process;
   ProcessStatus status = ProcessStatus::kKilled;
   std::string status_detail;  // e.g. "replaced by exec", "exit code 3"; may be empty
   format::StopReason stop_reason = format::StopReason::kNone;
   int stop_errno = 0;
-  uint64_t stop_ns = 0;    // when recording stopped or the process exited; 0: neither
-  uint64_t last_ns = 0;    // the latest moment the recording knows of
+  uint64_t stop_ns = 0;  // when recording stopped or the process exited; 0: neither
+  uint64_t last_ns = 0;  // the latest moment the recording knows of
   uint64_t file_bytes = 0;
   Totals totals;
   std::array<uint64_t, format::kLossCount> losses{};
