@@ -19,6 +19,11 @@
 
 namespace mla {
 
+uint32_t generation;
+uint32_t unwind_check_interval;
+uint64_t pending_allocations;
+uint64_t pending_bytes;
+
 namespace {
 
 using format::InheritedRecord;
@@ -35,10 +40,7 @@ Settings settings;
 char** environment;
 bool helper;       // must prove itself worth a file
 bool constructed;  // finish_start() has run
-uint32_t generation;
 std::atomic<uint32_t> pending_lock;
-uint64_t pending_allocations;
-uint64_t pending_bytes;
 
 // Bounded; without the lock the event is not recorded, but counted as lost.
 bool lock_pending() {
@@ -147,6 +149,7 @@ void start_recording(char** program_environment, const Settings& chosen, uint32_
   fate = Fate::kRefused;
   environment = program_environment;
   settings = chosen;
+  unwind_check_interval = chosen.unwind_check;
   if (!map_control_page()) return;
   set_mode(Mode::kOff);
   if (!segment.open_private()) return;
@@ -215,16 +218,12 @@ void note_exit(int code, bool code_known) {
   h.state.store(static_cast<uint32_t>(format::State::kExited), std::memory_order_release);
 }
 
-EventScope::EventScope() {
+void EventScope::enter_slowly() {
   Mode mode = current_mode();
   if (!guard_.entered()) {
     if (mode == Mode::kRecording && !thread_local_state.calling_out) {
       segment.count_loss(Loss::kReentrant);
     }
-    return;
-  }
-  if (__builtin_expect(mode == Mode::kRecording, 1)) {
-    entered_ = true;
     return;
   }
   if (mode == Mode::kUnset && fate == Fate::kStarted) {
@@ -239,24 +238,10 @@ EventScope::EventScope() {
   if (!locked_) segment.count_loss(Loss::kReentrant);
 }
 
-EventScope::~EventScope() {
-  if (__builtin_expect(locked_, 0)) leave_pending();
-}
-
 void EventScope::leave_pending() {
   // Before the constructor ran only private memory is used: the loader is at work.
   if (current_mode() == Mode::kPending && constructed && worth_a_file()) make_file();
   pending_lock.store(0, std::memory_order_release);
-}
-
-uint32_t current_generation() { return generation; }
-uint32_t unwind_check_interval() { return settings.unwind_check; }
-
-void count_pending(uint64_t bytes) {
-  if (__builtin_expect(current_mode() == Mode::kPending, 0)) {
-    ++pending_allocations;
-    pending_bytes += bytes;
-  }
 }
 
 }  // namespace mla

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "capture/thread_local.h"
+#include "segment/control.h"
 #include "segment/settings.h"
 
 namespace mla {
@@ -47,23 +48,34 @@ void note_exit(int code, bool code_known);
 // scopes of all threads exclude each other, so that going to the file loses nothing.
 class EventScope {
  public:
-  EventScope();
-  ~EventScope();
+  EventScope() {
+    if (__builtin_expect(guard_.entered() && current_mode() == Mode::kRecording, 1)) {
+      entered_ = true;
+    } else {
+      enter_slowly();
+    }
+  }
+  ~EventScope() {
+    if (__builtin_expect(locked_, 0)) leave_pending();
+  }
   EventScope(const EventScope&) = delete;
   EventScope& operator=(const EventScope&) = delete;
   bool entered() const { return entered_; }
 
  private:
+  void enter_slowly();
   void leave_pending();
   ReentryGuard guard_;
   bool entered_ = false;
   bool locked_ = false;
 };
 
-// Forks since the first recorded process, modulo LiveMap::kGenerations.
-uint32_t current_generation();
-uint32_t unwind_check_interval();
-// Counts an allocation of a process that may have no file yet. Within an EventScope.
-void count_pending(uint64_t bytes);
+// Forks since the first recorded process; starts again at 1 before LiveMap::kGenerations.
+extern uint32_t generation;
+// MLA_UNWIND_CHECK; 0: none.
+extern uint32_t unwind_check_interval;
+// Allocations of a process that has no file yet. Within an EventScope.
+extern uint64_t pending_allocations;
+extern uint64_t pending_bytes;
 
 }  // namespace mla

@@ -11,58 +11,28 @@ namespace {
 
 using format::SiteId;
 
-constexpr uint64_t kPairFlag = 1ULL << 63;
-constexpr uint32_t kSiteBits = 20;
-constexpr uint32_t kUnusedBits = 5;
-constexpr uint32_t kGenerationBits = 3;
-constexpr uint32_t kGenerationAt = kSiteBits + kUnusedBits;
-constexpr uint32_t kSizeAt = kGenerationAt + kGenerationBits;
-constexpr uint64_t kSiteMask = (1ULL << kSiteBits) - 1;
-constexpr uint64_t kGenerationMask = (1ULL << kGenerationBits) - 1;
-static_assert(format::shape(format::Table::kSites).max_records() <= 1ULL << kSiteBits);
-
-constexpr uint32_t kHalfGenerationAt = kSiteBits;
-constexpr uint32_t kHalfSizeAt = kSiteBits + kGenerationBits;
+// A half: site, generation, size, from the lowest bit.
+constexpr uint32_t kHalfGenerationAt = 20;
+constexpr uint32_t kHalfSizeAt = kHalfGenerationAt + 3;
 constexpr uint32_t kHalfBits = kHalfSizeAt + 4;
 constexpr uint64_t kHalfMask = (1ULL << kHalfBits) - 1;
-constexpr uint64_t kTinyBytes = 8;  // blocks up to this size may share 16 bytes
+constexpr uint64_t kHalfSiteMask = (1ULL << kHalfGenerationAt) - 1;
+constexpr uint64_t kHalfGenerationMask = 7;
 
-uint64_t pack(const LiveBlock& b) {
-  const uint64_t bytes = b.bytes < LiveMap::kMostBytes ? b.bytes : LiveMap::kMostBytes;
-  return format::index(b.site) | static_cast<uint64_t>(b.generation) << kGenerationAt |
-         bytes << kSizeAt;
-}
-LiveBlock unpack(uint64_t slot) {
-  LiveBlock b;
-  b.site = SiteId{static_cast<uint32_t>(slot & kSiteMask)};
-  b.generation = static_cast<uint32_t>(slot >> kGenerationAt & kGenerationMask);
-  b.bytes = slot >> kSizeAt & LiveMap::kMostBytes;
-  return b;
-}
 uint64_t pack_half(const LiveBlock& b) {
   return format::index(b.site) | static_cast<uint64_t>(b.generation) << kHalfGenerationAt |
          b.bytes << kHalfSizeAt;
 }
 LiveBlock unpack_half(uint64_t half) {
   LiveBlock b;
-  b.site = SiteId{static_cast<uint32_t>(half & kSiteMask)};
-  b.generation = static_cast<uint32_t>(half >> kHalfGenerationAt & kGenerationMask);
+  b.site = SiteId{static_cast<uint32_t>(half & kHalfSiteMask)};
+  b.generation = static_cast<uint32_t>(half >> kHalfGenerationAt & kHalfGenerationMask);
   b.bytes = half >> kHalfSizeAt & 15;
   return b;
 }
 uint32_t half_shift(uintptr_t address) { return (address >> 3 & 1) != 0 ? kHalfBits : 0; }
 
 }  // namespace
-
-LiveMap::Slot* LiveMap::slot_at(uintptr_t address) const {
-  if (address >= kAddressLimit) return nullptr;
-  const Middle* middle =
-      directory_[address >> (kLeafBits + kMiddleBits)].load(std::memory_order_acquire);
-  if (middle == nullptr) return nullptr;
-  Slot* leaf = middle->leaf[address >> kLeafBits & ((1U << kMiddleBits) - 1)].load(
-      std::memory_order_acquire);
-  return leaf == nullptr ? nullptr : leaf + ((address & (kLeafSpan - 1)) >> shift_);
-}
 
 LiveMap::Slot* LiveMap::make_slot(uintptr_t address) {
   if (address >= kAddressLimit) return nullptr;
@@ -90,7 +60,7 @@ LiveMap::Slot* LiveMap::make_slot(uintptr_t address) {
   return slot_at(address);
 }
 
-bool LiveMap::insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
+bool LiveMap::insert_slowly(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
   Slot* slot = slot_at(address);
   if (__builtin_expect(slot == nullptr, 0)) {
     slot = make_slot(address);
@@ -115,21 +85,14 @@ bool LiveMap::insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale
   return true;
 }
 
-LiveBlock LiveMap::take(uintptr_t address) {
-  Slot* slot = slot_at(address);
-  if (slot == nullptr) return {};
-  uint64_t seen = slot->load(std::memory_order_relaxed);
-  if (seen == 0) return {};
-  if ((seen & kPairFlag) == 0) {
-    slot->store(0, std::memory_order_relaxed);
-    return unpack(seen);
-  }
+LiveBlock LiveMap::take_half(Slot& slot, uintptr_t address) {
   const uint32_t at = half_shift(address);
+  uint64_t seen = slot.load(std::memory_order_relaxed);
   uint64_t next = 0;
-  do {
+  do {  // the other half belongs to another owner
     next = seen & ~(kHalfMask << at);
     if (next == kPairFlag) next = 0;
-  } while (!slot->compare_exchange_weak(seen, next, std::memory_order_relaxed));
+  } while (!slot.compare_exchange_weak(seen, next, std::memory_order_relaxed));
   return unpack_half(seen >> at & kHalfMask);
 }
 
@@ -148,7 +111,7 @@ void LiveMap::forget_generations() {
       for (uint64_t s = 0; leaf != nullptr && s < kLeafSpan >> shift_; ++s) {
         const uint64_t seen = leaf[s].load(std::memory_order_relaxed);
         if (seen == 0) continue;
-        const uint64_t one = kGenerationMask << kHalfGenerationAt;
+        const uint64_t one = kHalfGenerationMask << kHalfGenerationAt;
         const uint64_t mask = (seen & kPairFlag) != 0 ? one | one << kHalfBits
                                                       : kGenerationMask << kGenerationAt;
         if ((seen & mask) != 0) leaf[s].store(seen & ~mask, std::memory_order_relaxed);

@@ -43,9 +43,25 @@ class LiveMap {
 
   // Enters a block. False if there is no memory for the leaf, or the address is above kAddressLimit.
   // `stale` is what the slot held: a block whose free was not seen.
-  bool insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale);
+  bool insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
+    Slot* slot = slot_at(address);
+    if (__builtin_expect(slot == nullptr || block.bytes <= kTinyBytes, 0)) {
+      return insert_slowly(address, block, stale);
+    }
+    const uint64_t seen = slot->load(std::memory_order_relaxed);
+    if (__builtin_expect(seen != 0, 0)) return insert_slowly(address, block, stale);
+    slot->store(pack(block), std::memory_order_relaxed);
+    return true;
+  }
   // Removes and returns the block.
-  LiveBlock take(uintptr_t address);
+  LiveBlock take(uintptr_t address) {
+    Slot* slot = slot_at(address);
+    if (__builtin_expect(slot == nullptr, 0)) return {};
+    const uint64_t seen = slot->load(std::memory_order_relaxed);
+    if (__builtin_expect((seen & kPairFlag) != 0, 0)) return take_half(*slot, address);
+    if (seen != 0) slot->store(0, std::memory_order_relaxed);
+    return unpack(seen);
+  }
   // Returns the block and leaves it.
   LiveBlock find(uintptr_t address) const;
 
@@ -56,20 +72,52 @@ class LiveMap {
 
  private:
   using Slot = std::atomic<uint64_t>;
-  struct Middle;
 
-  Slot* slot_at(uintptr_t address) const;
-  Slot* make_slot(uintptr_t address);
-  uint64_t leaf_bytes() const { return (kLeafSpan >> shift_) * sizeof(Slot); }
+  static constexpr uint64_t kTinyBytes = 8;  // blocks up to this size may share 16 bytes
+  static constexpr uint64_t kPairFlag = 1ULL << 63;
+  static constexpr uint32_t kSiteBits = 20;
+  static constexpr uint32_t kGenerationBits = 3;
+  static constexpr uint32_t kGenerationAt = kSiteBits + 5;
+  static constexpr uint32_t kSizeAt = kGenerationAt + kGenerationBits;
+  static constexpr uint64_t kSiteMask = (1ULL << kSiteBits) - 1;
+  static constexpr uint64_t kGenerationMask = (1ULL << kGenerationBits) - 1;
+  static_assert(format::shape(format::Table::kSites).max_records() <= 1ULL << kSiteBits);
 
   static constexpr uint32_t kLeafBits = 22;
   static constexpr uint64_t kLeafSpan = 1ULL << kLeafBits;
   static constexpr uint32_t kMiddleBits = 12;
   static constexpr uint32_t kDirectoryBits = 47 - kLeafBits - kMiddleBits;
-
   struct Middle {
     std::atomic<Slot*> leaf[1U << kMiddleBits];
   };
+
+  static uint64_t pack(const LiveBlock& b) {
+    const uint64_t bytes = b.bytes < kMostBytes ? b.bytes : kMostBytes;
+    return format::index(b.site) | static_cast<uint64_t>(b.generation) << kGenerationAt |
+           bytes << kSizeAt;
+  }
+  static LiveBlock unpack(uint64_t slot) {
+    LiveBlock b;
+    b.site = format::SiteId{static_cast<uint32_t>(slot & kSiteMask)};
+    b.generation = static_cast<uint32_t>(slot >> kGenerationAt & kGenerationMask);
+    b.bytes = slot >> kSizeAt & kMostBytes;
+    return b;
+  }
+  // Acquire, twice: pairs with the compare-and-swap in make_slot().
+  Slot* slot_at(uintptr_t address) const {
+    if (__builtin_expect(address >= kAddressLimit, 0)) return nullptr;
+    const Middle* middle =
+        directory_[address >> (kLeafBits + kMiddleBits)].load(std::memory_order_acquire);
+    if (__builtin_expect(middle == nullptr, 0)) return nullptr;
+    Slot* leaf = middle->leaf[address >> kLeafBits & ((1U << kMiddleBits) - 1)].load(
+        std::memory_order_acquire);
+    return leaf == nullptr ? nullptr : leaf + ((address & (kLeafSpan - 1)) >> shift_);
+  }
+  Slot* make_slot(uintptr_t address);
+  bool insert_slowly(uintptr_t address, const LiveBlock& block, LiveBlock& stale);
+  static LiveBlock take_half(Slot& slot, uintptr_t address);
+  uint64_t leaf_bytes() const { return (kLeafSpan >> shift_) * sizeof(Slot); }
+
   std::atomic<Middle*> directory_[1U << kDirectoryBits];
   uint32_t shift_ = 4;
 };

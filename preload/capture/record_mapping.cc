@@ -22,7 +22,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr uint64_t kPage = 4096;
 
 void count_removed(Shard& shard, const Mapping& m, uint64_t bytes, bool whole) {
-  if (m.generation != current_generation()) {
+  if (m.generation != generation) {
     if (!segment.ensure(Table::kInherited, format::index(m.site))) return;
     auto* r = segment.record<format::InheritedRecord>(Table::kInherited, format::index(m.site));
     r->freed_count.fetch_add(whole ? 1 : 0, kRelaxed);
@@ -46,7 +46,7 @@ bool remove_range(Shard& shard, uintptr_t start, uint64_t bytes, bool& any) {
       },
       [&](const Mapping& m) {
         CounterRecord* counter = counter_of(shard, m.site);
-        if (counter != nullptr && m.generation == current_generation()) bump(counter->alloc_count, 1);
+        if (counter != nullptr && m.generation == generation) bump(counter->alloc_count, 1);
       });
 }
 
@@ -55,7 +55,7 @@ bool remove_range(Shard& shard, uintptr_t start, uint64_t bytes, bool& any) {
 void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   const EventScope event;
   if (!event.entered()) return;
-  Shard* shard = attach_shard();
+  Shard* shard = current_shard();
   if (shard == nullptr) {
     segment.count_loss(Loss::kNoThread);
     return;
@@ -67,14 +67,14 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   const SiteId site = site_of(*shard, node, SiteKind::kMapping);
   CounterRecord* counter = counter_of(*shard, site);
   if (counter == nullptr ||
-      !mapping_table.insert({start, start + bytes, site, current_generation()})) {
+      !mapping_table.insert({start, start + bytes, site, generation})) {
     segment.count_loss(Loss::kNoMapping);
     return;
   }
   bump(counter->alloc_count, 1);
   bump(counter->alloc_bytes, bytes);
   segment.header().mapped_bytes.fetch_add(bytes, kRelaxed);
-  count_pending(bytes);
+  pending_bytes += bytes;
   tick_if_due();
 }
 
@@ -82,7 +82,7 @@ bool release_mapping(uintptr_t start, uint64_t bytes) {
   const EventScope event;
   if (!event.entered()) return false;
   invalidate_stack_memos();  // it may be the stack of a coroutine
-  Shard* shard = attach_shard();
+  Shard* shard = current_shard();
   bool any = false;
   if (shard != nullptr && !remove_range(*shard, start, bytes, any)) {
     segment.count_loss(Loss::kNoMapping);

@@ -24,7 +24,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 
 // MLA_UNWIND_CHECK: libunwind's opinion of the stack just captured.
 void compare_with_reference(Shard& shard, const CallContext& from) {
-  if (++shard.captures % unwind_check_interval() != 0) return;
+  if (++shard.captures % unwind_check_interval != 0) return;
   if (!reference_unwind(from, shard.reference)) return;
   shard.memo.copy_to(shard.stack);
   format::SegmentHeader& h = segment.header();
@@ -46,31 +46,32 @@ void compare_with_reference(Shard& shard, const CallContext& from) {
 
 SiteId heap_site(Shard& shard, const CallContext& from) {
   StackMemo::Frame& leaf = shard.memo.capture(from);
-  if (__builtin_expect(unwind_check_interval() != 0, 0)) compare_with_reference(shard, from);
+  if (__builtin_expect(unwind_check_interval != 0, 0)) compare_with_reference(shard, from);
   if (__builtin_expect(leaf.site == 0, 0)) {
     leaf.site = format::index(site_of(shard, NodeId{leaf.node}, SiteKind::kHeap));
   }
   return SiteId{leaf.site};
 }
 
+__attribute__((noinline)) void refresh(Shard& shard) {
+  const bool due = shard.events_left == 0;
+  refresh_totals(shard);
+  if (!due) return;
+  shard.events_left = Shard::kEventsPerRefresh;
+  refresh_thread_name(shard);
+  tick_if_due();
+}
+
 void after_event(Shard& shard) {
-  const bool far = shard.live_bytes >= Shard::kBytesPerRefresh ||
-                   shard.live_bytes <= -Shard::kBytesPerRefresh;
-  if (__builtin_expect(--shard.events_left == 0 || far, 0)) {
-    if (shard.events_left == 0) {
-      shard.events_left = Shard::kEventsPerRefresh;
-      refresh_thread_name(shard);
-      refresh_totals(shard);
-      tick_if_due();
-    } else {
-      refresh_totals(shard);
-    }
+  const uint64_t change = shard.alloc_bytes - shard.freed_bytes + Shard::kBytesPerRefresh;
+  if (__builtin_expect(--shard.events_left == 0 || change > 2 * Shard::kBytesPerRefresh, 0)) {
+    refresh(shard);
   }
 }
 
 // Counters of a block that is gone. Blocks of an earlier generation belong to what was inherited.
 void count_freed(Shard& shard, const LiveBlock& block) {
-  if (__builtin_expect(block.generation != current_generation(), 0)) {
+  if (__builtin_expect(block.generation != generation, 0)) {
     if (!segment.ensure(Table::kInherited, format::index(block.site))) return;
     InheritedRecord* r =
         segment.record<InheritedRecord>(Table::kInherited, format::index(block.site));
@@ -85,10 +86,8 @@ void count_freed(Shard& shard, const LiveBlock& block) {
   }
   bump(counter->freed_count, 1);
   bump(counter->freed_bytes, block.bytes);
-  shard.live_count -= 1;
-  shard.live_bytes -= static_cast<int64_t>(block.bytes);
-  shard.thread_freed_count += 1;
-  shard.thread_freed_bytes += block.bytes;
+  shard.freed_count += 1;
+  shard.freed_bytes += block.bytes;
 }
 
 void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId site) {
@@ -96,7 +95,7 @@ void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId sit
   LiveBlock stale;
   if (bytes > LiveMap::kMostBytes) bytes = LiveMap::kMostBytes;
   const uintptr_t address = reinterpret_cast<uintptr_t>(block);
-  if (counter == nullptr || !live_map.insert(address, {site, bytes, current_generation()}, stale)) {
+  if (counter == nullptr || !live_map.insert(address, {site, bytes, generation}, stale)) {
     segment.count_loss(counter == nullptr                     ? Loss::kNoThread
                        : address >= LiveMap::kAddressLimit    ? Loss::kFarAddress
                                                               : Loss::kNoLiveMap);
@@ -110,10 +109,6 @@ void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId sit
   bump(counter->alloc_bytes, bytes);
   shard.alloc_count += 1;
   shard.alloc_bytes += bytes;
-  shard.live_count += 1;
-  shard.live_bytes += static_cast<int64_t>(bytes);
-  shard.thread_alloc_count += 1;
-  shard.thread_alloc_bytes += bytes;
 }
 
 }  // namespace
@@ -122,13 +117,14 @@ void record_allocation(const void* block, uint64_t bytes, const CallContext& fro
   if (block == nullptr) return;
   const EventScope event;
   if (!event.entered()) return;
-  Shard* shard = attach_shard();
+  Shard* shard = current_shard();
   if (shard == nullptr) {
     segment.count_loss(Loss::kNoThread);
     return;
   }
   count_allocated(*shard, block, bytes, heap_site(*shard, from));
-  count_pending(bytes);
+  ++pending_allocations;
+  pending_bytes += bytes;
   after_event(*shard);
 }
 
@@ -145,7 +141,7 @@ void count_free(const LiveBlock& block) {
   if (block.site == SiteId::kNone) return;
   const EventScope event;
   if (!event.entered()) return;
-  Shard* shard = attach_shard();
+  Shard* shard = current_shard();
   if (shard == nullptr) {
     segment.count_loss(Loss::kNoThread);
     return;
@@ -154,7 +150,18 @@ void count_free(const LiveBlock& block) {
   after_event(*shard);
 }
 
-void record_free(const void* block) { count_free(take_block(block)); }
+void record_free(const void* block) {
+  const EventScope event;
+  if (!event.entered()) return;
+  const LiveBlock taken = live_map.take(reinterpret_cast<uintptr_t>(block));
+  Shard* shard = current_shard();
+  if (__builtin_expect(taken.site == SiteId::kNone || shard == nullptr, 0)) {
+    segment.count_loss(taken.site == SiteId::kNone ? Loss::kUnknownFree : Loss::kNoThread);
+    return;
+  }
+  count_freed(*shard, taken);
+  after_event(*shard);
+}
 
 void restore_block(const void* block, const LiveBlock& taken) {
   if (taken.site == SiteId::kNone) return;
@@ -170,7 +177,7 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
   if (block == nullptr) return;
   const EventScope event;
   if (!event.entered()) return;
-  Shard* shard = attach_shard();
+  Shard* shard = current_shard();
   if (shard == nullptr) return;
   const LiveBlock inner = live_map.take(reinterpret_cast<uintptr_t>(block));
   if (inner.site != SiteId::kNone) {
@@ -181,10 +188,6 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
       bump(counter->alloc_bytes, uint64_t{0} - inner.bytes);
       shard->alloc_count -= 1;
       shard->alloc_bytes -= inner.bytes;
-      shard->live_count -= 1;
-      shard->live_bytes -= static_cast<int64_t>(inner.bytes);
-      shard->thread_alloc_count -= 1;
-      shard->thread_alloc_bytes -= inner.bytes;
     }
   }
   count_allocated(*shard, block, bytes, heap_site(*shard, from));

@@ -35,8 +35,6 @@ ThreadRecord* thread_record(const Shard& shard) {
 
 void begin_thread(Shard& shard) {
   shard.tid = sys::gettid();
-  shard.thread_alloc_bytes = shard.thread_alloc_count = 0;
-  shard.thread_freed_bytes = shard.thread_freed_count = 0;
   shard.name_read_ns = 0;
   shard.thread_record = 0;
   const uint64_t i = segment.claim(Table::kThreads);
@@ -101,7 +99,6 @@ Shard* new_shard() {
 
 Shard* attach_shard() {
   ThreadLocal& local = thread_local_state;
-  if (local.shard != nullptr) return local.shard;
   Shard* shard = take_free_shard();
   if (shard == nullptr) shard = new_shard();
   if (shard == nullptr) return nullptr;
@@ -123,15 +120,11 @@ void watch_thread_ends() {
   }
 }
 
-CounterRecord* counter_of(Shard& shard, format::SiteId site) {
+CounterRecord* new_counter(Shard& shard, format::SiteId site) {
   const uint32_t id = format::index(site);
   uint32_t*& leaf = shard.counters[id / Shard::kSitesPerLeaf];
-  if (__builtin_expect(leaf == nullptr, 0)) {
-    leaf = own_new<uint32_t>(Shard::kSitesPerLeaf);
-    if (leaf == nullptr) return nullptr;
-  }
-  uint32_t& offset = leaf[id % Shard::kSitesPerLeaf];
-  if (__builtin_expect(offset != 0, 1)) return segment.at_offset<CounterRecord>(offset);
+  if (leaf == nullptr) leaf = own_new<uint32_t>(Shard::kSitesPerLeaf);
+  if (leaf == nullptr) return nullptr;
   if (shard.run_left == 0) {
     const uint64_t first = segment.claim(Table::kCounters, format::kCountersPerRun);
     if (first == Segment::kNoRecord) return nullptr;
@@ -142,7 +135,7 @@ CounterRecord* counter_of(Shard& shard, format::SiteId site) {
   --shard.run_left;
   record->shard = shard.index;
   record->site.store(id, std::memory_order_release);  // acquired by the reader and by sum_sites()
-  offset = segment.offset_of(record);
+  leaf[id % Shard::kSitesPerLeaf] = segment.offset_of(record);
   return record;
 }
 
@@ -150,17 +143,17 @@ void refresh_totals(Shard& shard) {
   format::SegmentHeader& h = segment.header();
   h.alloc_bytes.fetch_add(shard.alloc_bytes, kRelaxed);
   h.alloc_count.fetch_add(shard.alloc_count, kRelaxed);
-  h.live_count.fetch_add(static_cast<uint64_t>(shard.live_count), kRelaxed);
-  const uint64_t live = h.live_bytes.fetch_add(static_cast<uint64_t>(shard.live_bytes), kRelaxed) +
-                        static_cast<uint64_t>(shard.live_bytes);
-  shard.alloc_bytes = shard.alloc_count = 0;
-  shard.live_count = shard.live_bytes = 0;
+  h.live_count.fetch_add(shard.alloc_count - shard.freed_count, kRelaxed);
+  const uint64_t more = shard.alloc_bytes - shard.freed_bytes;  // modulo 2^64: may be negative
+  const uint64_t live = h.live_bytes.fetch_add(more, kRelaxed) + more;
   if (ThreadRecord* record = thread_record(shard)) {
-    record->alloc_count.store(shard.thread_alloc_count, kRelaxed);
-    record->alloc_bytes.store(shard.thread_alloc_bytes, kRelaxed);
-    record->freed_count.store(shard.thread_freed_count, kRelaxed);
-    record->freed_bytes.store(shard.thread_freed_bytes, kRelaxed);
+    bump(record->alloc_count, shard.alloc_count);
+    bump(record->alloc_bytes, shard.alloc_bytes);
+    bump(record->freed_count, shard.freed_count);
+    bump(record->freed_bytes, shard.freed_bytes);
   }
+  shard.alloc_bytes = shard.alloc_count = 0;
+  shard.freed_bytes = shard.freed_count = 0;
   note_live_bytes(live);
 }
 
@@ -187,8 +180,8 @@ bool reset_shards_after_fork() {
     s->run = nullptr;
     s->run_left = 0;
     s->events_left = Shard::kEventsPerRefresh;
-    s->live_bytes = s->live_count = 0;
     s->alloc_bytes = s->alloc_count = 0;
+    s->freed_bytes = s->freed_count = 0;
     s->thread_record = 0;
     for (uint32_t* leaf : s->counters) {
       if (leaf != nullptr) __builtin_memset(leaf, 0, sizeof(uint32_t) * Shard::kSitesPerLeaf);

@@ -10,7 +10,9 @@
 #include <cstdint>
 
 #include "capture/stack_memo.h"
+#include "capture/thread_local.h"
 #include "format/format.h"
+#include "segment/segment.h"
 
 namespace mla {
 
@@ -19,7 +21,7 @@ struct Shard {
   static constexpr uint32_t kLeaves = 1024;
   static constexpr uint32_t kCachedSites = 256;
   static constexpr uint32_t kEventsPerRefresh = 64;
-  static constexpr int64_t kBytesPerRefresh = 32 * 1024;
+  static constexpr uint64_t kBytesPerRefresh = 32 * 1024;
 
   struct CachedSite {
     uint32_t native;
@@ -34,16 +36,11 @@ struct Shard {
   format::CounterRecord* run;   // claimed and not yet used
   uint32_t run_left;
   uint32_t events_left;         // until the next refresh
-  // Since the last refresh of the header's totals.
-  int64_t live_bytes;
-  int64_t live_count;
+  // Since the last refresh of the totals in the header and the thread's record.
   uint64_t alloc_bytes;
   uint64_t alloc_count;
-  // Of the attached thread.
-  uint64_t thread_alloc_bytes;
-  uint64_t thread_alloc_count;
-  uint64_t thread_freed_bytes;
-  uint64_t thread_freed_count;
+  uint64_t freed_bytes;
+  uint64_t freed_count;
   uint64_t name_read_ns;
   uint64_t captures;
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
@@ -59,11 +56,26 @@ inline void bump(std::atomic<uint64_t>& counter, uint64_t by) {
   counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
-// The calling thread's shard, attached if need be; nullptr when there is no memory.
+// Attaches the calling thread to a shard; nullptr when there is no memory.
 Shard* attach_shard();
 
+// The calling thread's shard, attached if need be; nullptr when there is no memory.
+inline Shard* current_shard() {
+  Shard* shard = thread_local_state.shard;
+  return __builtin_expect(shard != nullptr, 1) ? shard : attach_shard();
+}
+
+// Claims this shard's counters of a site; nullptr when the table is full.
+format::CounterRecord* new_counter(Shard& shard, format::SiteId site);
+
 // This shard's counters of a site; nullptr when the table is full.
-format::CounterRecord* counter_of(Shard& shard, format::SiteId site);
+inline format::CounterRecord* counter_of(Shard& shard, format::SiteId site) {
+  const uint32_t id = format::index(site);
+  const uint32_t* leaf = shard.counters[id / Shard::kSitesPerLeaf];
+  const uint32_t offset = leaf == nullptr ? 0 : leaf[id % Shard::kSitesPerLeaf];
+  return __builtin_expect(offset != 0, 1) ? segment.at_offset<format::CounterRecord>(offset)
+                                          : new_counter(shard, site);
+}
 
 // Brings the header's totals, the peak and the thread's record up to date.
 void refresh_totals(Shard& shard);

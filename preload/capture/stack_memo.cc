@@ -14,15 +14,34 @@ namespace {
 uintptr_t word_at(uintptr_t address) { return *reinterpret_cast<const uintptr_t*>(address); }
 }  // namespace
 
-// The stack of frame `from` is compared outwards. Index of the first frame whose slot has changed,
-// -1 if none has. Every slot was readable when it was remembered, and its stack is in use.
-int32_t StackMemo::first_changed(int32_t from) const {
-  for (int32_t i = from - 1; i >= 0; --i) {
-    const Frame& f = frames_[i];
-    if (__builtin_expect(f.unverifiable || word_at(f.sp - 8) != f.pc, 0)) return i;
-    if (f.fp_slot != 0 && __builtin_expect(word_at(f.fp_slot) != f.fp, 0)) return i;
+// Compares frames 0 .. count - 1, of which the innermost is known to have the same stack pointer.
+// Index of the first, going outwards, that has changed; -1 if none has. Every word was readable when
+// it was remembered, and the stack is in use.
+int32_t StackMemo::first_changed(uint32_t count) const {
+  if (count == 0) return -1;
+  uint32_t i = frames_[count - 1].checks;
+  while (i-- > 0) {
+    if (__builtin_expect(word_at(checks_[i].address) != checks_[i].value, 0)) {
+      uint32_t frame = count - 1;
+      while (frame > 0 && frames_[frame - 1].checks > i) --frame;
+      return static_cast<int32_t>(frame);
+    }
   }
   return -1;
+}
+
+// What has to be compared of a frame, now that the one further in is known.
+void StackMemo::set_checks(uint32_t frame, const Walked& inner) {
+  static constexpr uintptr_t kNever = 0;
+  Frame& f = frames_[frame];
+  uint32_t n = frame == 0 ? 0 : frames_[frame - 1].checks;
+  if (inner.special) {  // reached by a step that is no constant: never the same
+    checks_[n++] = {reinterpret_cast<uintptr_t>(&kNever), 1};
+  } else {
+    checks_[n++] = {f.sp - 8, f.pc};
+    if (inner.loads_fp && f.needs_fp) checks_[n++] = {inner.outer_fp_slot, f.fp};
+  }
+  f.checks = n;
 }
 
 StackMemo::Frame& StackMemo::capture(const CallContext& from) {
@@ -35,7 +54,7 @@ StackMemo::Frame& StackMemo::capture(const CallContext& from) {
   if (count_ != 0) {
     Frame& leaf = frames_[count_ - 1];
     if (leaf.pc == from.pc && leaf.sp == from.sp && (!leaf.needs_fp || leaf.fp == from.fp) &&
-        first_changed(static_cast<int32_t>(count_) - 1) < 0) {
+        first_changed(count_ - 1) < 0) {
       return leaf;
     }
   }
@@ -62,7 +81,7 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
     if (candidate >= 0) {
       const Frame& known = frames_[candidate];
       if (known.sp == f.sp && known.pc == f.pc && !f.exact && (!known.needs_fp || known.fp == f.fp)) {
-        const int32_t changed = first_changed(candidate);
+        const int32_t changed = first_changed(static_cast<uint32_t>(candidate));
         if (changed < 0) {
           kept = static_cast<uint32_t>(candidate) + 1;
           break;
@@ -86,23 +105,12 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
   uint32_t node = kept == 0 ? format::index(root_of(step == Step::kEnd ? StackEnd::kComplete
                                                                        : StackEnd::kIncomplete))
                             : frames_[kept - 1].node;
-  if (kept != 0) {
-    Frame& outer = frames_[kept - 1];
-    const Walked& inner = walked_[depth - 1];
-    outer.fp_slot = inner.loads_fp && outer.needs_fp ? inner.outer_fp_slot : 0;
-    outer.unverifiable = inner.special;
-  }
   for (uint32_t i = depth; i-- > 0;) {
     const Walked& w = walked_[i];
     const bool outer_needs = kept != 0 && frames_[kept - 1].needs_fp;
-    Frame& frame = frames_[kept++];
+    if (kept != 0) set_checks(kept - 1, w);
     node = format::index(child_node(format::NodeId{node}, w.pc));
-    frame = {w.pc, w.sp, w.fp, 0, node, 0, w.uses_fp || (!w.loads_fp && outer_needs), false};
-    if (i != 0) {
-      const Walked& inner = walked_[i - 1];
-      if (inner.loads_fp && frame.needs_fp) frame.fp_slot = inner.outer_fp_slot;
-      frame.unverifiable = inner.special;
-    }
+    frames_[kept++] = {w.pc, w.sp, w.fp, node, 0, 0, w.uses_fp || (!w.loads_fp && outer_needs)};
   }
   count_ = kept;
   return frames_[count_ - 1];

@@ -31,11 +31,10 @@ class StackMemo {
     uint64_t pc;        // as NodeRecord::pc
     uintptr_t sp;       // the return address was read from sp - 8
     uintptr_t fp;
-    uintptr_t fp_slot;  // where fp was read from, if it has to be compared; else 0
     uint32_t node;      // of the stack that ends here
     uint32_t site;      // of that stack, once known; 0: not yet
+    uint32_t checks;    // end of this frame's checks; those of all outer ones lie before
     bool needs_fp;      // an outer frame's stack pointer depends on fp
-    bool unverifiable;  // reached by a step that is no constant
   };
 
   // The innermost frame of the calling thread's stack, with its node; new nodes are added to the
@@ -46,6 +45,8 @@ class StackMemo {
   void copy_to(CapturedStack& out) const;
 
  private:
+  static constexpr uint32_t kMost = format::kMaxStackDepth;
+
   // Of a frame just unwound: how the step to its caller went.
   struct Walked {
     uint64_t pc;
@@ -56,9 +57,15 @@ class StackMemo {
     bool loads_fp;
     bool special;
   };
-  static constexpr uint32_t kMost = format::kMaxStackDepth;
+  // A word of the stack and what it has to be. Each frame but the innermost has one for its return
+  // address, and one for its fp where that matters; they lie close together for the comparing loop.
+  struct Check {
+    uintptr_t address;
+    uintptr_t value;
+  };
 
-  int32_t first_changed(int32_t from) const;
+  int32_t first_changed(uint32_t outermost_to) const;
+  void set_checks(uint32_t frame, const Walked& inner);
   Frame& walk(const CallContext& from);
   Frame& walk_without_memo(const CallContext& from);
 
@@ -66,6 +73,7 @@ class StackMemo {
   uint32_t epoch_ = 0;
   ReadableRange readable_;
   Frame frames_[kMost];  // outermost first
+  Check checks_[2 * kMost];
   Walked walked_[kMost];
   CapturedStack scratch_;
 };
