@@ -1,6 +1,7 @@
 #include "report/sparkline.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace mla {
 
@@ -22,7 +23,7 @@ std::string sparkline(const std::vector<CurvePoint>& points, uint64_t end_ns, ui
     }
     const double share =
         top == 0 ? 0 : static_cast<double>(any ? highest : held) / static_cast<double>(top);
-    const int level = share <= 0 ? 0 : std::clamp(static_cast<int>(share * 8 + 0.5), 1, 8);
+    const int level = share <= 0 ? 0 : static_cast<int>(std::clamp(std::lround(share * 8), 1L, 8L));
     line += kBlocks[level];
   }
   return line;

@@ -48,7 +48,7 @@ std::string without_clone(const std::string& name) {
 }  // namespace
 
 std::string demangle(const std::string& mangled) {
-  const std::string name = without_clone(mangled);
+  std::string name = without_clone(mangled);
   if (name.starts_with("_R") || is_legacy_rust(name)) {
     return take(rust_demangle(name.c_str(), DMGL_NO_OPTS), name);
   }

@@ -24,6 +24,15 @@ class SchemaChecker {
  private:
   using Json = nlohmann::json;
 
+  void error(const std::string& at, const std::string& what) {
+    std::string line = at;
+    errors_.push_back(line.append(": ").append(what));
+  }
+
+  static std::string below(std::string at, const std::string& name) {
+    return at.append(".").append(name);
+  }
+
   void check(const Json& value, const Json& rule, const std::string& at) {
     if (rule.contains("$ref")) {
       const std::string ref = rule["$ref"];
@@ -35,40 +44,40 @@ class SchemaChecker {
         "enum",    "const", "required", "properties", "additionalProperties", "items",
         "minimum"};
     for (const auto& [keyword, unused] : rule.items()) {
-      if (kKnown.count(keyword) == 0) errors_.push_back(at + ": unknown keyword " + keyword);
+      if (kKnown.count(keyword) == 0) error(at, "unknown keyword " + keyword);
     }
     if (rule.contains("type") && !has_type(value, rule["type"])) {
-      errors_.push_back(at + ": is a " + value.type_name() + ", not " + rule["type"].dump());
+      error(at, std::string("is a ") + value.type_name() + ", not " + rule["type"].dump());
       return;
     }
-    if (rule.contains("const") && value != rule["const"]) errors_.push_back(at + ": not the const");
+    if (rule.contains("const") && value != rule["const"]) error(at, "not the const");
     if (rule.contains("enum") &&
         std::find(rule["enum"].begin(), rule["enum"].end(), value) == rule["enum"].end()) {
-      errors_.push_back(at + ": " + value.dump() + " is not in the enum");
+      error(at, value.dump() + " is not in the enum");
     }
     if (rule.contains("minimum") && value.is_number() && value < rule["minimum"]) {
-      errors_.push_back(at + ": below the minimum");
+      error(at, "below the minimum");
     }
     if (value.is_object()) check_object(value, rule, at);
     if (value.is_array() && rule.contains("items")) {
       for (size_t i = 0; i < value.size(); ++i) {
-        check(value[i], rule["items"], at + "[" + std::to_string(i) + "]");
+        check(value[i], rule["items"], below(at, std::to_string(i)));
       }
     }
   }
 
   void check_object(const Json& value, const Json& rule, const std::string& at) {
     for (const std::string name : rule.value("required", Json::array())) {
-      if (!value.contains(name)) errors_.push_back(at + ": lacks " + name);
+      if (!value.contains(name)) error(at, "lacks " + name);
     }
     for (const auto& [name, member] : value.items()) {
       if (rule.contains("properties") && rule["properties"].contains(name)) {
-        check(member, rule["properties"][name], at + "." + name);
+        check(member, rule["properties"][name], below(at, name));
       } else if (rule.contains("additionalProperties")) {
         if (rule["additionalProperties"] == false) {
-          errors_.push_back(at + ": has undocumented " + name);
+          error(at, "has undocumented " + name);
         } else {
-          check(member, rule["additionalProperties"], at + "." + name);
+          check(member, rule["additionalProperties"], below(at, name));
         }
       }
     }
