@@ -7,7 +7,8 @@
 
 namespace mla {
 
-Allocator allocator;
+// constinit: filled before constructors run, and none of its own may undo that.
+constinit Allocator allocator{};
 
 namespace {
 
