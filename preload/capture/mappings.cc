@@ -1,6 +1,7 @@
 #include "capture/mappings.h"
 
 #include "segment/own_memory.h"
+#include "segment/sys.h"
 
 namespace mla {
 
@@ -10,9 +11,7 @@ bool MappingTable::lock() {
   for (uint32_t spins = 0; spins < kMostSpins; ++spins) {
     uint32_t free = 0;
     if (locked_.compare_exchange_weak(free, 1, std::memory_order_acquire)) return true;
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
+    if (spins >= kSpinsBeforeYield) sys::call(SYS_sched_yield);  // its holder has no processor
   }
   return false;
 }

@@ -19,9 +19,9 @@ class MappingTable {
   // Enters a range that overlaps none of the table. False when the table is full or busy.
   bool insert(const Mapping& mapping);
 
-  // Removes [start, end) from all mappings, cutting and splitting them. Calls removed(m, bytes,
-  // whole) for each with the bytes it lost and whether nothing is left of it; split(m) when one more
-  // mapping than before came of it. False when the table is busy or, for a split, full.
+  // Removes [start, end) from all mappings, cutting and splitting them. Calls removed(m, low,
+  // high, whole) for each with what it lost and whether nothing is left of it; split(m) when one
+  // more mapping than before came of it. False when the table is busy or, for a split, full.
   template <class Removed, class Split>
   bool remove(uintptr_t start, uintptr_t end, Removed removed, Split split) {
     if (!lock()) return false;
@@ -33,7 +33,7 @@ class MappingTable {
       const uintptr_t high = m.end < end ? m.end : end;
       const bool left_of = m.start < low;
       const bool right_of = high < m.end;
-      removed(m, high - low, !left_of && !right_of);
+      removed(m, low, high, !left_of && !right_of);
       if (!left_of && !right_of) {
         erase(i);
         continue;
@@ -45,7 +45,7 @@ class MappingTable {
           split(tail);
         } else {
           complete = false;
-          removed(tail, tail.end - tail.start, false);
+          removed(tail, tail.start, tail.end, false);
         }
         ++i;
       } else if (left_of) {
@@ -65,7 +65,8 @@ class MappingTable {
 
  private:
   static constexpr uint32_t kCapacity = 65536;
-  static constexpr uint32_t kMostSpins = 20000;  // then the event is counted as lost
+  static constexpr uint32_t kSpinsBeforeYield = 100;
+  static constexpr uint32_t kMostSpins = 1 << 16;  // then the event is counted as lost
 
   bool lock();
   void unlock() { locked_.store(0, std::memory_order_release); }

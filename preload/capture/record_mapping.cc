@@ -36,13 +36,32 @@ void count_removed(Shard& shard, const Mapping& m, uint64_t bytes, bool whole) {
   }
 }
 
-bool remove_range(Shard& shard, uintptr_t start, uint64_t bytes, bool& any) {
+// A piece that was cut off comes back as a mapping of its own.
+void uncount_removed(Shard& shard, const Mapping& m, bool whole) {
+  const uint64_t bytes = m.end - m.start;
+  if (m.generation != generation) {
+    auto* r = segment.record<format::InheritedRecord>(Table::kInherited, format::index(m.site));
+    if (r == nullptr) return;
+    r->freed_count.fetch_sub(whole ? 1 : 0, kRelaxed);
+    r->freed_bytes.fetch_sub(bytes, kRelaxed);
+    return;
+  }
+  segment.header().mapped_bytes.fetch_add(bytes, kRelaxed);
+  if (CounterRecord* counter = counter_of(shard, m.site)) {
+    bump(counter->alloc_count, whole ? 0 : 1);
+    bump(counter->freed_count, uint64_t{0} - (whole ? 1 : 0));
+    bump(counter->freed_bytes, uint64_t{0} - bytes);
+  }
+}
+
+bool remove_range(Shard& shard, uintptr_t start, uint64_t bytes, ReleasedMappings& released) {
   const uintptr_t end = start + ((bytes + kPage - 1) & ~(kPage - 1));
   return mapping_table.remove(
       start, end,
-      [&](const Mapping& m, uint64_t lost, bool whole) {
-        any = true;
-        count_removed(shard, m, lost, whole);
+      [&](const Mapping& m, uintptr_t low, uintptr_t high, bool whole) {
+        count_removed(shard, m, high - low, whole);
+        if (released.count == ReleasedMappings::kMost) return;
+        released.piece[released.count++] = {{low, high, m.site, m.generation}, whole};
       },
       [&](const Mapping& m) {
         CounterRecord* counter = counter_of(shard, m.site);
@@ -61,13 +80,12 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
     return;
   }
   bytes = (bytes + kPage - 1) & ~(kPage - 1);
-  bool any = false;
-  remove_range(*shard, start, bytes, any);  // MAP_FIXED, or a munmap that was not seen
+  ReleasedMappings ignored;
+  remove_range(*shard, start, bytes, ignored);  // MAP_FIXED, or a munmap that was not seen
   const format::NodeId node{shard->memo.capture(from).node};
   const SiteId site = site_of(*shard, node, SiteKind::kMapping);
   CounterRecord* counter = counter_of(*shard, site);
-  if (counter == nullptr ||
-      !mapping_table.insert({start, start + bytes, site, generation})) {
+  if (counter == nullptr || !mapping_table.insert({start, start + bytes, site, generation})) {
     segment.count_loss(Loss::kNoMapping);
     return;
   }
@@ -78,16 +96,31 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   tick_if_due();
 }
 
-bool release_mapping(uintptr_t start, uint64_t bytes) {
+void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released) {
+  if (start >= LiveMap::kAddressLimit || bytes > LiveMap::kAddressLimit - start)
+    return;  // will fail
   const EventScope event;
-  if (!event.entered()) return false;
+  if (!event.entered()) return;
   invalidate_stack_memos();  // it may be the stack of a coroutine
   Shard* shard = current_shard();
-  bool any = false;
-  if (shard != nullptr && !remove_range(*shard, start, bytes, any)) {
+  if (shard != nullptr && !remove_range(*shard, start, bytes, released)) {
     segment.count_loss(Loss::kNoMapping);
   }
-  return any;
+}
+
+void restore_mappings(const ReleasedMappings& released) {
+  if (released.count == 0) return;
+  const EventScope event;
+  if (!event.entered()) return;
+  Shard* shard = current_shard();
+  for (uint32_t i = 0; shard != nullptr && i < released.count; ++i) {
+    const auto& [mapping, whole] = released.piece[i];
+    if (!mapping_table.insert(mapping)) {
+      segment.count_loss(Loss::kNoMapping);
+      continue;
+    }
+    uncount_removed(*shard, mapping, whole);
+  }
 }
 
 }  // namespace mla

@@ -1,14 +1,16 @@
 // From an allocation event to the counters: what every hook calls.
 //
 // * The real allocator has been called before record_allocation() and is called after
-//   take_block(): no lock of mla's is ever held around it, and a block is unknown to mla before it can
-//   be handed to another thread.
-// * All functions leave errno alone and do nothing when recording is off or the thread is inside mla.
+//   take_block(): no lock of mla's is ever held around it, and a block is unknown to mla before it
+//   can be handed to another thread.
+// * All functions leave errno alone and do nothing when recording is off or the thread is inside
+// mla.
 #pragma once
 
 #include <cstdint>
 
 #include "capture/live_map.h"
+#include "capture/mappings.h"
 #include "capture/stack_capture.h"
 
 namespace mla {
@@ -30,8 +32,22 @@ void count_free(const LiveBlock& block);
 void restore_block(const void* block, const LiveBlock& taken);
 
 // Anonymous mappings made by the program, [start, start + bytes), rounded up to pages. What the
-// range covered before is gone. release_mapping() comes before the munmap; whether it knew the range.
+// range covered before is gone.
 void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from);
-bool release_mapping(uintptr_t start, uint64_t bytes);
+
+// What release_mapping() took away.
+struct ReleasedMappings {
+  static constexpr uint32_t kMost = 4;
+  struct Piece {
+    Mapping mapping;
+    bool whole;
+  };
+  Piece piece[kMost];
+  uint32_t count = 0;  // 0: mla knew nothing there
+};
+// Comes before the call that unmaps, for after it another thread may map the same addresses. When
+// the call fails, restore_mappings() puts back the first kMost pieces.
+void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released);
+void restore_mappings(const ReleasedMappings& released);
 
 }  // namespace mla

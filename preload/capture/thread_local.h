@@ -1,6 +1,7 @@
 // What mla keeps in each thread's static TLS: 16 bytes, because that space is scarce for everyone.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace mla {
@@ -8,21 +9,26 @@ namespace mla {
 struct Shard;
 
 struct ThreadLocal {
-  Shard* shard;  // nullptr until the thread's first event, and again once it has ended
-  bool busy;     // this thread is inside mla: events are forwarded and not recorded
-  bool ended;    // its TLS destructors are running
+  Shard* shard;      // nullptr until the thread's first event, and again once it has ended
+  bool busy;         // this thread is inside mla: events are forwarded and not recorded
+  bool ended;        // its TLS destructors are running
   bool calling_out;  // mla is calling a library: allocations are that library's, not the program's
 };
 
 extern __thread ThreadLocal thread_local_state __attribute__((tls_model("initial-exec")));
 
-// Marks the thread as being inside mla. An event that happens meanwhile in the same thread (a signal
-// handler that allocates, libunwind, our own calls into libc) sees entered() == false and is only
-// forwarded: tables are never changed by two hands at once, and nothing can recurse.
+// Marks the thread as being inside mla. An event that happens meanwhile in the same thread (a
+// signal handler that allocates, libunwind, our own calls into libc) sees entered() == false and is
+// only forwarded: tables are never changed by two hands at once, and nothing can recurse.
 class ReentryGuard {
  public:
-  ReentryGuard() : entered_(!thread_local_state.busy) { thread_local_state.busy = true; }
+  ReentryGuard() : entered_(!thread_local_state.busy) {
+    thread_local_state.busy = true;
+    // A signal handler of this thread must see the mark before anything that it protects.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
   ~ReentryGuard() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     if (entered_) thread_local_state.busy = false;
   }
   ReentryGuard(const ReentryGuard&) = delete;

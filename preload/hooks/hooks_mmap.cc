@@ -36,12 +36,14 @@ void* map(void* at, size_t bytes, int protection, int flags, int fd, off_t offse
     return MAP_FAILED;
   }
   // A fixed mapping silently replaces what was there.
+  mla::ReleasedMappings released;
   const bool mine = is_programs_own(from);
   if (mine && (flags & MAP_FIXED) != 0 && (flags & MAP_FIXED_NOREPLACE) != MAP_FIXED_NOREPLACE) {
-    mla::release_mapping(reinterpret_cast<uintptr_t>(at), bytes);
+    mla::release_mapping(reinterpret_cast<uintptr_t>(at), bytes, released);
   }
   void* p = sys::mmap(at, bytes, protection, flags, fd, offset);
   if (sys::failed(p)) {
+    mla::restore_mappings(released);
     errno = sys::error_of(p);
     return MAP_FAILED;
   }
@@ -64,11 +66,12 @@ MLA_HOOK void* mmap64(void* at, size_t bytes, int protection, int flags, int fd,
 MLA_HOOK int munmap(void* at, size_t bytes) {
   const CallContext from = MLA_CALL_CONTEXT();
   const auto start = reinterpret_cast<uintptr_t>(at);
-  // Recorded before the call: after it another thread may map the same addresses.
-  const bool known = bytes != 0 && (start & kPageMask) == 0 && is_programs_own(from) &&
-                     mla::release_mapping(start, bytes);
+  mla::ReleasedMappings released;
+  if (bytes != 0 && (start & kPageMask) == 0 && is_programs_own(from)) {
+    mla::release_mapping(start, bytes, released);
+  }
   const long result = sys::munmap(at, bytes);
-  if (result != 0 && known) mla::record_mapping(start, bytes, from);
+  if (result != 0) mla::restore_mappings(released);
   return static_cast<int>(with_errno(result));
 }
 
@@ -82,14 +85,19 @@ MLA_HOOK void* mremap(void* old, size_t old_bytes, size_t bytes, int flags, ...)
     va_end(arguments);
   }
   const auto start = reinterpret_cast<uintptr_t>(old);
-  const bool mine = is_programs_own(from);
-  const bool known = mine && mla::release_mapping(start, old_bytes);
+  mla::ReleasedMappings released;
+  mla::ReleasedMappings replaced;
+  if (is_programs_own(from)) {
+    mla::release_mapping(start, old_bytes, released);
+    if (to != nullptr) mla::release_mapping(reinterpret_cast<uintptr_t>(to), bytes, replaced);
+  }
   const long result = sys::call(SYS_mremap, sys::arg(old), static_cast<long>(old_bytes),
                                 static_cast<long>(bytes), flags, sys::arg(to));
   if (result < 0 && result >= -4095) {
-    if (known) mla::record_mapping(start, old_bytes, from);
+    mla::restore_mappings(released);
+    mla::restore_mappings(replaced);
     return reinterpret_cast<void*>(with_errno(result));
   }
-  if (known) mla::record_mapping(static_cast<uintptr_t>(result), bytes, from);
+  if (released.count != 0) mla::record_mapping(static_cast<uintptr_t>(result), bytes, from);
   return reinterpret_cast<void*>(result);
 }
