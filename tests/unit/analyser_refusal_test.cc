@@ -94,12 +94,10 @@ TEST_F(Refusal, TruncatedAnywhere) {
   }
 }
 
-TEST_F(Refusal, ShrinkingUnderTheReaderIsNoCrash) {
-  // The last block in use is cut off after the header was believed: shown by a header that lies.
+TEST_F(Refusal, ADirectoryEntryBeyondTheBlocksInUse) {
   SegmentBuilder builder;
   builder.counter(builder.site(builder.node(0, 0x401000)), 1, 10);
   auto& entry = builder.header().directory[format::shape(format::Table::kCounters).directory_index];
-  const uint32_t real = entry;
   entry = format::kMaxBlocks - 1;
   std::ofstream(file_, std::ios::binary) << builder.bytes();
   const Snapshot snapshot = read_snapshot(file_);
@@ -107,7 +105,6 @@ TEST_F(Refusal, ShrinkingUnderTheReaderIsNoCrash) {
   ASSERT_EQ(snapshot.damage.size(), 1U);
   EXPECT_EQ(snapshot.damage[0],
             "directory of counters: a block outside the file was left out (record 0)");
-  EXPECT_NE(real, 0U);
 }
 
 TEST_F(Refusal, HostileIdsAreLeftOutAndSaid) {
