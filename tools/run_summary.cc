@@ -2,11 +2,13 @@
 
 #include "reader/names.h"
 #include "report/units.h"
+#include "report/utf8.h"
 #include "words.h"
 
 namespace mla {
 namespace {
 
+constexpr size_t kCommandWidth = 60;
 constexpr size_t kSitesShown = 3;
 constexpr size_t kFramesShown = 3;
 
@@ -15,8 +17,8 @@ constexpr size_t kFramesShown = 3;
 void write_run_summary(std::ostream& out, const Snapshot& snapshot, const std::string& ended) {
   const Totals& totals = snapshot.totals;
   const ProcessInfo& process = snapshot.process;
-  out << "mla: " << command_of(process) << " (pid " << process.pid << ") " << ended << " after "
-      << human_seconds(static_cast<double>(snapshot.last_ns) / 1e9) << '\n'
+  out << "mla: " << cut_right(command_of(process), kCommandWidth) << " (pid " << process.pid << ") "
+      << ended << " after " << human_seconds(static_cast<double>(snapshot.last_ns) / 1e9) << '\n'
       << "mla: live " << human_bytes(totals.live_bytes) << " in "
       << counted(totals.live_count, "block") << ", peak " << human_bytes(totals.peak_live_bytes)
       << ", mapped " << human_bytes(totals.mapped_bytes) << "; "
