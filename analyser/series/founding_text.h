@@ -11,8 +11,12 @@ namespace mla {
 std::string python_rounded(double value, int digits);
 
 // Two lines, each with its line end, and a third when the result has an excess:
-//   [Number of test data]: 100 [Peak Value]: 0.0011 [if_overshoot]: False -- 4 0.00659 -- 8
-//   0.014815 [if_notify_wechat]: False [excess]: 0.25 [if_excess]: True
+//
+//   [Number of test data]: N [Peak Value]: P [if_overshoot]: False -- 4 A -- 8 B
+//   [if_notify_wechat]: False
+//   [excess]: 0.25 [if_excess]: True
+//
+// where P is rounded to 4 decimals, A and B to 6.
 std::string founding_text(const FoundingResult& result);
 
 // Why the series is invalid, in words; empty for a valid one.
