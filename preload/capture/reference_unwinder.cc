@@ -19,7 +19,6 @@ struct Functions {
   int (*init)(unw_cursor_t*, unw_context_t*);
   int (*step)(unw_cursor_t*);
   int (*get_reg)(unw_cursor_t*, int, unw_word_t*);
-  int (*is_signal_frame)(unw_cursor_t*);
   void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
   unw_addr_space_t* address_space;
 };
@@ -43,7 +42,6 @@ bool load_reference_unwinder(bool forced) {
            find(library, MLA_STRING(unw_init_local), unw.init) &&
            find(library, MLA_STRING(unw_step), unw.step) &&
            find(library, MLA_STRING(unw_get_reg), unw.get_reg) &&
-           find(library, MLA_STRING(unw_is_signal_frame), unw.is_signal_frame) &&
            find(library, MLA_STRING(unw_flush_cache), unw.flush_cache) &&
            find(library, MLA_STRING(unw_local_addr_space), unw.address_space);
   forced_by_user = loaded && forced;
@@ -61,6 +59,18 @@ class CallingOut {
   CallingOut() { thread_local_state.calling_out = true; }
   ~CallingOut() { thread_local_state.calling_out = false; }
 };
+
+// The frame the kernel makes for a signal handler, recognised as gdb does it: its code is the call
+// of sigreturn. libunwind's is_signal_frame tells it of the frame further out, and of that not
+// always.
+bool is_signal_return(unw_word_t pc) {
+#if defined(__x86_64__)  // mov $15, %rax; syscall
+  constexpr uint8_t kCode[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+#else  // mov x8, #139; svc #0
+  constexpr uint8_t kCode[] = {0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4};
+#endif
+  return __builtin_memcmp(reinterpret_cast<const void*>(pc), kCode, sizeof kCode) == 0;
+}
 
 bool unwind(const CallContext& from, CapturedStack& out) {
   unw_context_t context;
@@ -84,7 +94,7 @@ bool unwind(const CallContext& from, CapturedStack& out) {
       out.end = StackEnd::kTruncated;
       return true;
     }
-    const bool from_signal = unw.is_signal_frame(&cursor) > 0;
+    const bool from_signal = is_signal_return(pc);
     const int more = unw.step(&cursor);
     if (more > 0) unw.get_reg(&cursor, UNW_REG_IP, &pc);
     if (more <= 0 || pc < 0x1000) {

@@ -25,10 +25,10 @@ enum class Step : uint8_t { kOk, kEnd, kBroken, kUnsupported };
 
 // How the caller's state was found, for those who want to find it again.
 struct StepInfo {
-  bool uses_fp = false;    // the caller's stack pointer was computed from fp
-  bool loads_fp = false;   // the caller's fp was read from the stack ...
-  uintptr_t fp_slot = 0;   // ... here
-  bool special = false;    // signal frame or realigned stack: not a constant offset
+  bool uses_fp = false;   // the caller's stack pointer was computed from fp
+  bool loads_fp = false;  // the caller's fp was read from the stack ...
+  uintptr_t fp_slot = 0;  // ... here
+  bool special = false;   // signal frame or realigned stack: not a constant offset
 };
 
 // Reads of the stack that cannot fault. Rules read through what may be a clobbered RBP, so a read
@@ -87,7 +87,9 @@ inline Step step_by_rule(FrameState& f, StackReader& stack, StepInfo& info) {
   info = {};
   uintptr_t cfa = 0;
   switch (rule.kind) {
-    case RuleKind::kCfaFromSp: cfa = f.sp + static_cast<intptr_t>(rule.cfa_offset); break;
+    case RuleKind::kCfaFromSp:
+      cfa = f.sp + static_cast<intptr_t>(rule.cfa_offset);
+      break;
     case RuleKind::kCfaFromFp:
       info.uses_fp = true;
       cfa = f.fp + static_cast<intptr_t>(rule.cfa_offset);
@@ -96,15 +98,23 @@ inline Step step_by_rule(FrameState& f, StackReader& stack, StepInfo& info) {
       info.uses_fp = info.special = true;
       if (!stack.read(f.fp + static_cast<intptr_t>(rule.cfa_offset), cfa)) return Step::kBroken;
       break;
-    case RuleKind::kSignal: info.special = true; return step_out_of_signal(f, stack);
-    case RuleKind::kEnd: return Step::kEnd;
-    case RuleKind::kUnsupported: return Step::kUnsupported;
+    case RuleKind::kSignal:
+      info.special = true;
+      return step_out_of_signal(f, stack);
+    case RuleKind::kEnd:
+      return Step::kEnd;
+    case RuleKind::kUnsupported:
+      return Step::kUnsupported;
     case RuleKind::kNone:
     case RuleKind::kNoInfo: {
-      // The loader's entry point has no rule; its stack pointer is the initial one, but for alignment.
+      // The loader's entry point has no rule; its stack pointer is the initial one, but for
+      // alignment.
       constexpr uintptr_t kAlignment = 64;
       const uintptr_t start = reinterpret_cast<uintptr_t>(__libc_stack_end);
-      return f.sp <= start && start - f.sp < kAlignment ? Step::kEnd : Step::kBroken;
+      if (f.sp <= start && start - f.sp < kAlignment) return Step::kEnd;
+      // A return address that is the start of a function was put there by makecontext.
+      return !f.exact && rule_cache.rule_at(f.pc).kind != RuleKind::kNoInfo ? Step::kEnd
+                                                                            : Step::kBroken;
     }
   }
   // Stacks grow down: an outer frame lies higher. Else the chain is broken, and might be a loop.
@@ -112,9 +122,8 @@ inline Step step_by_rule(FrameState& f, StackReader& stack, StepInfo& info) {
   uintptr_t fp = f.fp;
   if (rule.kind == RuleKind::kCfaFromFpSlot || rule.fp_offset != UnwindRule::kFpUntouched) {
     info.loads_fp = true;
-    info.fp_slot = rule.kind == RuleKind::kCfaFromFpSlot
-                       ? f.fp
-                       : cfa + static_cast<intptr_t>(rule.fp_offset);
+    info.fp_slot =
+        rule.kind == RuleKind::kCfaFromFpSlot ? f.fp : cfa + static_cast<intptr_t>(rule.fp_offset);
     if (!stack.read(info.fp_slot, fp)) return Step::kBroken;
   }
   uintptr_t pc = 0;
