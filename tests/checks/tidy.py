@@ -38,7 +38,7 @@ def main(root, build):
     with open(os.path.join(work, "compile_commands.json"), "w", encoding="utf-8") as file:
         json.dump(list(entries.values()), file)
     common = hashlib.sha256()
-    for path in [".clang-tidy"] + tree.sources(root, endings=(".h",)):
+    for path in [".clang-tidy", "preload/.clang-tidy"] + tree.sources(root, endings=(".h",)):
         common.update(tree.read(root, path).encode("utf-8"))
 
     def check(path):
