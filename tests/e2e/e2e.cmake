@@ -1,0 +1,29 @@
+# Whole programs, recorded and compared with themselves unrecorded. The library cannot serve programs
+# built with a sanitizer, so these tests exist in plain builds only.
+if(MLA_SANITIZE OR NOT TARGET mla OR NOT TARGET mla_preload)
+  return()
+endif()
+find_package(Threads REQUIRED)
+set(MLA_E2E ${CMAKE_CURRENT_LIST_DIR})
+set(MLA_PROGRAMS ${CMAKE_BINARY_DIR}/tests/programs)
+
+# mla_program(name source...): a small program for a test, kept as its source says: the compiler
+# may not remove allocations nor inline what is asked for by name.
+function(mla_program name)
+  add_executable(${name} ${ARGN})
+  target_compile_options(${name} PRIVATE -g -O1 -fno-builtin)
+  target_link_libraries(${name} PRIVATE Threads::Threads)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${MLA_PROGRAMS})
+endfunction()
+
+# mla_program_test(label name script [labels...]): a Python test of whole programs.
+function(mla_program_test label name script)
+  add_test(NAME ${label}.${name} COMMAND Python3::Interpreter -B ${script})
+  set_tests_properties(${label}.${name} PROPERTIES
+    LABELS "${label};${ARGN}" TIMEOUT 1200
+    ENVIRONMENT "PYTHONPATH=${MLA_E2E};MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=$<TARGET_FILE:mla_preload>;MLA_PROGRAMS=${MLA_PROGRAMS}")
+endfunction()
+
+mla_program(kill_journal ${MLA_E2E}/programs/kill_journal.cc)
+
+mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)
