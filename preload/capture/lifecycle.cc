@@ -5,6 +5,7 @@
 #include "capture/peak.h"
 #include "capture/reference_unwinder.h"
 #include "capture/rule_cache.h"
+#include "capture/sampler.h"
 #include "capture/shard.h"
 #include "capture/sites.h"
 #include "capture/stack_trie.h"
@@ -60,7 +61,7 @@ void make_file() {
   }
   mark_replaced_recordings(kWorthExecuted.allocations, kWorthExecuted.age_ns);
   tick_if_due();
-  set_mode(Mode::kRecording);
+  set_mode(recording_mode());
 }
 
 // What was alive in the parent, site by site, becomes what this process inherited.
@@ -100,6 +101,9 @@ void describe_parent(const Segment& parent) {
   h.allocator_path.store(from.allocator_path.load(kRelaxed), kRelaxed);
   h.python_version.store(from.python_version.load(kRelaxed), kRelaxed);
   h.note.store(from.note.load(kRelaxed), kRelaxed);
+  h.sampling_interval.store(from.sampling_interval.load(kRelaxed), kRelaxed);
+  h.ever_sampled.store(from.ever_sampled.load(kRelaxed), kRelaxed);
+  h.budget_ppm = from.budget_ppm;
   h.parent_segment.store(segment.store_string(parent.path(), text_length(parent.path())), kRelaxed);
 }
 
@@ -123,6 +127,7 @@ void become_child() {
   reset_trie_after_fork();
   reset_sites_after_fork();
   rule_cache.reset_after_fork();
+  sample_table.reset_after_fork();
   reset_peak_after_fork();
   reset_ticks_after_fork();
   if (!mapping_table.reset_after_fork()) segment.count_loss(Loss::kNoMapping);
@@ -154,6 +159,7 @@ void start_recording(char** program_environment, const Settings& chosen, uint32_
   set_mode(Mode::kOff);
   if (!segment.open_private()) return;
   live_map.configure(smallest_spacing);
+  start_sampling(settings);
   // With libmla in our own LD_PRELOAD but not in the parent's, someone started us to be recorded.
   // Otherwise (also with a system-wide /etc/ld.so.preload) this may be anyone's short helper.
   const char* preload = find_variable(environment, "LD_PRELOAD");
@@ -205,7 +211,7 @@ void describe_python(const char* version) {
 
 void note_exit(int code, bool code_known) {
   ReentryGuard guard;
-  if (!guard.entered() || fate != Fate::kStarted || current_mode() != Mode::kRecording) return;
+  if (!guard.entered() || fate != Fate::kStarted || !is_recording(current_mode())) return;
   if (sys::getpid() != segment.header().pid) return;  // a vfork child, in its parent's memory
   if (thread_local_state.shard != nullptr) {
     refresh_totals(*thread_local_state.shard);
@@ -221,7 +227,7 @@ void note_exit(int code, bool code_known) {
 void EventScope::enter_slowly() {
   Mode mode = current_mode();
   if (!guard_.entered()) {
-    if (mode == Mode::kRecording && !thread_local_state.calling_out) {
+    if (is_recording(mode) && !thread_local_state.calling_out) {
       segment.count_loss(Loss::kReentrant);
     }
     return;
@@ -231,7 +237,7 @@ void EventScope::enter_slowly() {
     mode = current_mode();
   }
   if (mode != Mode::kPending) {
-    entered_ = mode == Mode::kRecording;
+    entered_ = is_recording(mode);
     return;
   }
   locked_ = entered_ = lock_pending();

@@ -49,7 +49,7 @@ void note_exit(int code, bool code_known);
 class EventScope {
  public:
   EventScope() {
-    if (__builtin_expect(guard_.entered() && current_mode() == Mode::kRecording, 1)) {
+    if (__builtin_expect(guard_.entered() && is_recording(current_mode()), 1)) {
       entered_ = true;
     } else {
       enter_slowly();
@@ -61,6 +61,8 @@ class EventScope {
   EventScope(const EventScope&) = delete;
   EventScope& operator=(const EventScope&) = delete;
   bool entered() const { return entered_; }
+  // The process has no file yet; this scope excludes all others.
+  bool is_pending() const { return locked_; }
 
  private:
   void enter_slowly();

@@ -5,7 +5,7 @@
 
 namespace mla {
 
-LiveMap live_map;
+constinit LiveMap live_map{};
 
 namespace {
 

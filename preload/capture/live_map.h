@@ -30,6 +30,10 @@ struct LiveBlock {
   format::SiteId site = format::SiteId::kNone;  // kNone: there is no such block
   uint64_t bytes = 0;       // requested; larger than kMostBytes counts as kMostBytes
   uint32_t generation = 0;  // forks between the first process and the one that allocated it
+  // Of a sampled block, which stands for more than itself:
+  bool sampled = false;
+  uint32_t blocks = 1;
+  uint64_t variance = 0;
 };
 
 class LiveMap {

@@ -92,7 +92,7 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   bump(counter->alloc_count, 1);
   bump(counter->alloc_bytes, bytes);
   segment.header().mapped_bytes.fetch_add(bytes, kRelaxed);
-  pending_bytes += bytes;
+  if (event.is_pending()) pending_bytes += bytes;
   tick_if_due();
 }
 

@@ -2,11 +2,13 @@
 
 #include "capture/lifecycle.h"
 #include "capture/reference_unwinder.h"
+#include "capture/sampler.h"
 #include "capture/shard.h"
 #include "capture/sites.h"
 #include "capture/stack_trie.h"
 #include "capture/ticks.h"
 #include "segment/segment.h"
+#include "segment/sys.h"
 
 namespace mla {
 
@@ -75,7 +77,7 @@ void count_freed(Shard& shard, const LiveBlock& block) {
     if (!segment.ensure(Table::kInherited, format::index(block.site))) return;
     InheritedRecord* r =
         segment.record<InheritedRecord>(Table::kInherited, format::index(block.site));
-    r->freed_count.fetch_add(1, kRelaxed);
+    r->freed_count.fetch_add(block.blocks, kRelaxed);
     r->freed_bytes.fetch_add(block.bytes, kRelaxed);
     return;
   }
@@ -84,9 +86,10 @@ void count_freed(Shard& shard, const LiveBlock& block) {
     segment.count_loss(Loss::kNoThread);
     return;
   }
-  bump(counter->freed_count, 1);
+  bump(counter->freed_count, block.blocks);
   bump(counter->freed_bytes, block.bytes);
-  shard.freed_count += 1;
+  if (__builtin_expect(block.sampled, 0)) bump(counter->freed_variance, block.variance);
+  shard.freed_count += block.blocks;
   shard.freed_bytes += block.bytes;
 }
 
@@ -113,7 +116,43 @@ void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId sit
 
 }  // namespace
 
-void record_allocation(const void* block, uint64_t bytes, const CallContext& from) {
+namespace {
+
+// A sample is recorded with what it stands for.
+void count_sample(Shard& shard, const void* block, const SampleWeight& weight, SiteId site) {
+  CounterRecord* counter = counter_of(shard, site);
+  SampledBlock stale;
+  const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block), site, generation, weight};
+  sampled_blocks_exist.store(true, kRelaxed);
+  if (counter == nullptr || !sample_table.insert(sampled, stale)) {
+    segment.count_loss(counter == nullptr ? Loss::kNoThread : Loss::kNoLiveMap);
+    return;
+  }
+  if (__builtin_expect(stale.address != 0, 0)) {
+    segment.count_loss(Loss::kMissedFree);
+    count_freed(shard, {stale.site, stale.weight.bytes, stale.generation, true, stale.weight.blocks,
+                        stale.weight.variance});
+  }
+  bump(counter->alloc_count, weight.blocks);
+  bump(counter->alloc_bytes, weight.bytes);
+  bump(counter->alloc_variance, weight.variance);
+  bump(counter->samples, 1);
+  shard.alloc_count += weight.blocks;
+  shard.alloc_bytes += weight.bytes;
+}
+
+void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallContext& from) {
+  SampleWeight weight;
+  if (!is_sample(shard, bytes == 0 ? 1 : bytes, weight)) return;
+  const uint64_t begin = sys::now_ns(CLOCK_MONOTONIC);
+  count_sample(shard, block, weight, heap_site(shard, from));
+  refresh(shard);
+  segment.header().sampling_ns.fetch_add(sys::now_ns(CLOCK_MONOTONIC) - begin, kRelaxed);
+}
+
+}  // namespace
+
+void record_allocation_slowly(const void* block, uint64_t bytes, const CallContext& from) {
   if (block == nullptr) return;
   const EventScope event;
   if (!event.entered()) return;
@@ -122,18 +161,29 @@ void record_allocation(const void* block, uint64_t bytes, const CallContext& fro
     segment.count_loss(Loss::kNoThread);
     return;
   }
-  count_allocated(*shard, block, bytes, heap_site(*shard, from));
-  ++pending_allocations;
-  pending_bytes += bytes;
-  after_event(*shard);
+  if (__builtin_expect(event.is_pending(), 0)) {
+    ++pending_allocations;
+    pending_bytes += bytes;
+  }
+  if (__builtin_expect(sampling_interval.load(kRelaxed) == format::kExactInterval, 1)) {
+    count_allocated(*shard, block, bytes, heap_site(*shard, from));
+    after_event(*shard);
+    return;
+  }
+  // While there is no file the hook does not count down itself.
+  if (event.is_pending()) thread_local_state.countdown -= static_cast<int64_t>(bytes);
+  if (thread_local_state.countdown < 0) record_sample(*shard, block, bytes, from);
 }
 
 LiveBlock take_block(const void* block) {
-  if (block == nullptr) return {};
+  const auto address = reinterpret_cast<uintptr_t>(block);
+  if (block == nullptr || (current_mode() == Mode::kSampling && !may_be_recorded(address))) return {};
   const EventScope event;
   if (!event.entered()) return {};
-  const LiveBlock taken = live_map.take(reinterpret_cast<uintptr_t>(block));
-  if (taken.site == SiteId::kNone) segment.count_loss(Loss::kUnknownFree);
+  const LiveBlock taken = take_recorded(address);
+  if (taken.site == SiteId::kNone && segment.header().ever_sampled.load(kRelaxed) == 0) {
+    segment.count_loss(Loss::kUnknownFree);
+  }
   return taken;
 }
 
@@ -150,13 +200,17 @@ void count_free(const LiveBlock& block) {
   after_event(*shard);
 }
 
-void record_free(const void* block) {
+void record_free_slowly(const void* block) {
   const EventScope event;
   if (!event.entered()) return;
-  const LiveBlock taken = live_map.take(reinterpret_cast<uintptr_t>(block));
+  const LiveBlock taken = take_recorded(reinterpret_cast<uintptr_t>(block));
   Shard* shard = current_shard();
   if (__builtin_expect(taken.site == SiteId::kNone || shard == nullptr, 0)) {
-    segment.count_loss(taken.site == SiteId::kNone ? Loss::kUnknownFree : Loss::kNoThread);
+    if (shard == nullptr) {
+      segment.count_loss(Loss::kNoThread);
+    } else if (segment.header().ever_sampled.load(kRelaxed) == 0) {
+      segment.count_loss(Loss::kUnknownFree);
+    }
     return;
   }
   count_freed(*shard, taken);
@@ -167,10 +221,17 @@ void restore_block(const void* block, const LiveBlock& taken) {
   if (taken.site == SiteId::kNone) return;
   const EventScope event;
   if (!event.entered()) return;
-  LiveBlock stale;
-  if (!live_map.insert(reinterpret_cast<uintptr_t>(block), taken, stale)) {
-    segment.count_loss(Loss::kNoLiveMap);
+  const auto address = reinterpret_cast<uintptr_t>(block);
+  bool restored = false;
+  if (taken.sampled) {
+    SampledBlock stale;
+    restored = sample_table.insert(
+        {address, taken.site, taken.generation, {taken.bytes, taken.blocks, taken.variance}}, stale);
+  } else {
+    LiveBlock stale;
+    restored = live_map.insert(address, taken, stale);
   }
+  if (!restored) segment.count_loss(Loss::kNoLiveMap);
 }
 
 void record_outer_allocation(const void* block, uint64_t bytes, const CallContext& from) {
@@ -179,19 +240,27 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
   if (!event.entered()) return;
   Shard* shard = current_shard();
   if (shard == nullptr) return;
-  const LiveBlock inner = live_map.take(reinterpret_cast<uintptr_t>(block));
+  const LiveBlock inner = take_recorded(reinterpret_cast<uintptr_t>(block));
   if (inner.site != SiteId::kNone) {
     // This very thread recorded it, so its counters can be taken back.
     CounterRecord* counter = counter_of(*shard, inner.site);
     if (counter != nullptr) {
-      bump(counter->alloc_count, ~uint64_t{0});
+      bump(counter->alloc_count, uint64_t{0} - inner.blocks);
       bump(counter->alloc_bytes, uint64_t{0} - inner.bytes);
-      shard->alloc_count -= 1;
+      shard->alloc_count -= inner.blocks;
       shard->alloc_bytes -= inner.bytes;
+      if (inner.sampled) {
+        bump(counter->alloc_variance, uint64_t{0} - inner.variance);
+        bump(counter->samples, ~uint64_t{0});
+      }
     }
   }
-  count_allocated(*shard, block, bytes, heap_site(*shard, from));
-  after_event(*shard);
+  if (sampling_interval.load(kRelaxed) == format::kExactInterval) {
+    count_allocated(*shard, block, bytes, heap_site(*shard, from));
+    after_event(*shard);
+  } else if (inner.sampled) {  // chosen once, by the inner hook; only its site changes
+    count_sample(*shard, block, {inner.bytes, inner.blocks, inner.variance}, heap_site(*shard, from));
+  }
 }
 
 }  // namespace mla

@@ -11,15 +11,18 @@
 
 #include "capture/live_map.h"
 #include "capture/mappings.h"
+#include "capture/sampler.h"
 #include "capture/stack_capture.h"
+#include "capture/thread_local.h"
+#include "segment/control.h"
 
 namespace mla {
 
 // `block` (nullptr: nothing happens) was given out for a request of `bytes`.
-void record_allocation(const void* block, uint64_t bytes, const CallContext& from);
+inline void record_allocation(const void* block, uint64_t bytes, const CallContext& from);
 
 // `block` is about to be freed.
-void record_free(const void* block);
+inline void record_free(const void* block);
 
 // `block` was given out by a function that itself may have called a hook (operator new over
 // libstdc++): what that hook recorded is replaced by a record of `bytes` at `from`.
@@ -49,5 +52,25 @@ struct ReleasedMappings {
 // the call fails, restore_mappings() puts back the first kMost pieces.
 void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released);
 void restore_mappings(const ReleasedMappings& released);
+
+// Out of line: the allocation is recorded, or may be a sample.
+void record_allocation_slowly(const void* block, uint64_t bytes, const CallContext& from);
+void record_free_slowly(const void* block);
+
+// With sampling, one subtraction and one branch for an allocation that is no sample.
+inline void record_allocation(const void* block, uint64_t bytes, const CallContext& from) {
+  if (current_mode() == Mode::kSampling) {
+    thread_local_state.countdown -= static_cast<int64_t>(bytes);
+    if (__builtin_expect(thread_local_state.countdown >= 0, 1)) return;
+  }
+  record_allocation_slowly(block, bytes, from);
+}
+
+inline void record_free(const void* block) {
+  if (current_mode() == Mode::kSampling && !may_be_recorded(reinterpret_cast<uintptr_t>(block))) {
+    return;
+  }
+  record_free_slowly(block);
+}
 
 }  // namespace mla

@@ -4,7 +4,7 @@
 
 namespace mla {
 
-RuleCache rule_cache;
+constinit RuleCache rule_cache{};
 
 RuleCache::Table* RuleCache::make_table(uint32_t bits) {
   const size_t bytes = sizeof(Table) + (sizeof(Entry) << bits);

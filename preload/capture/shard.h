@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "capture/sampling.h"
 #include "capture/stack_memo.h"
 #include "capture/thread_local.h"
 #include "format/format.h"
@@ -42,6 +43,8 @@ struct Shard {
   uint64_t freed_bytes;
   uint64_t freed_count;
   uint64_t name_read_ns;
+  uint64_t sampled_at_interval;  // of the distance this thread is counting down; 0: none yet
+  SampleRandom random;
   uint64_t captures;
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
   CachedSite cached_sites[kCachedSites];

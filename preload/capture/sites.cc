@@ -14,7 +14,7 @@ using format::SiteKind;
 using format::SiteRecord;
 using format::Table;
 
-IdIndex site_index;
+constinit IdIndex site_index{};
 
 SiteId find_or_add(NodeId native, SiteKind kind) {
   const uint32_t node = format::index(native);

@@ -14,7 +14,7 @@ using format::NodeRecord;
 using format::PcMark;
 using format::Table;
 
-IdIndex node_index;
+constinit IdIndex node_index{};
 
 uint32_t hash_of(uint32_t parent, uint64_t pc) {
   const uint64_t mixed = (pc ^ (static_cast<uint64_t>(parent) << 32 | parent)) * 0x9e3779b97f4a7c15ULL;

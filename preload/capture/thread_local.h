@@ -1,4 +1,4 @@
-// What mla keeps in each thread's static TLS: 16 bytes, because that space is scarce for everyone.
+// What mla keeps in each thread's static TLS: 24 bytes, because that space is scarce for everyone.
 #pragma once
 
 #include <atomic>
@@ -9,9 +9,10 @@ namespace mla {
 struct Shard;
 
 struct ThreadLocal {
-  Shard* shard;      // nullptr until the thread's first event, and again once it has ended
-  bool busy;         // this thread is inside mla: events are forwarded and not recorded
-  bool ended;        // its TLS destructors are running
+  int64_t countdown;  // bytes until the next sample point; sampling begins at the first one below 0
+  Shard* shard;  // nullptr until the thread's first event, and again once it has ended
+  bool busy;     // this thread is inside mla: events are forwarded and not recorded
+  bool ended;    // its TLS destructors are running
   bool calling_out;  // mla is calling a library: allocations are that library's, not the program's
 };
 

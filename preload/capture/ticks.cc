@@ -3,6 +3,7 @@
 #include "capture/live_map.h"
 #include "capture/module_unload.h"
 #include "capture/peak.h"
+#include "capture/sampler.h"
 #include "segment/own_memory.h"
 #include "segment/segment.h"
 #include "segment/segment_file.h"
@@ -95,6 +96,7 @@ void tick(uint64_t now, bool with_history) {
 }  // namespace
 
 void tick_if_due() {
+  adjust_sampling();
   const uint64_t now = sys::now_ns(CLOCK_MONOTONIC);
   if (now >= next_point_ns.load(kRelaxed)) tick(now, false);
 }

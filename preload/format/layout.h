@@ -67,19 +67,19 @@ struct TableShape {
 };
 
 // Sizes: 2 Mi trie nodes, 1 Mi sites, 1.5 Mi counters (100 threads of 15,000 sites each).
-// Counters are handed to threads in runs of 64 (2,560 bytes, whole cache lines), 12 runs a block.
+// Counters are handed to threads in runs of 64, 8 runs a block.
 inline constexpr TableShape kTables[kTableCount] = {
     {1, kBlockBytes, 64, 0},       // strings: 2 MiB
     {96, 341, 24, 64},             // modules: 8,184
     {16, 2048, 1024, 88},          // nodes: 2,097,152
     {16, 2048, 512, 1112},         // sites: 1,048,576
-    {40, 768, 2048, 1624},         // counters: 1,572,864
-    {128, 256, 32, 3672},          // threads: 8,192
-    {16, 2048, 512, 3704},         // peak A
-    {16, 2048, 512, 4216},         // peak B
-    {32, 1024, 1024, 4728},        // inherited
+    {64, 512, 3072, 1624},         // counters: 1,572,864
+    {128, 256, 32, 4696},          // threads: 8,192
+    {16, 2048, 512, 4728},         // peak A
+    {16, 2048, 512, 5240},         // peak B
+    {32, 1024, 1024, 5752},        // inherited
 };
-inline constexpr uint32_t kDirectoryEntries = 5752;
+inline constexpr uint32_t kDirectoryEntries = 6776;
 inline constexpr const TableShape& shape(Table t) { return kTables[static_cast<uint32_t>(t)]; }
 
 inline constexpr uint32_t kMaxBlocks = kFirstTableBlock + kDirectoryEntries;
@@ -131,6 +131,10 @@ inline constexpr uint32_t kLossCount = static_cast<uint32_t>(Loss::kCount);
 inline constexpr uint32_t kLostEventMask = 1U << 0 | 1U << 1 | 1U << 2 | 1U << 3 | 1U << 4;
 
 inline constexpr uint32_t kMaxStackDepth = 256;
+
+inline constexpr uint64_t kNoRequest = 0;
+inline constexpr uint64_t kExactInterval = 1;
+inline constexpr uint64_t kOffInterval = ~uint64_t{0};
 
 struct SegmentHeader {
   uint64_t magic;
@@ -196,6 +200,14 @@ struct SegmentHeader {
   std::atomic<uint64_t> losses[kLossCount];
   // MLA_UNWIND_CHECK: captures compared with libunwind, those that differed, and of the first of
   // them the frame (0: leaf) and the two program counters there.
+  // Mean bytes between two sampled allocations; kExactInterval: every one is recorded; kOffInterval: none.
+  std::atomic<uint64_t> sampling_interval;
+  // Written from outside (`mla ctl`): a new interval, or kNoRequest. Taken up by the process at its
+  // next tick.
+  std::atomic<uint64_t> requested_interval;
+  std::atomic<uint32_t> ever_sampled;  // some counts and bytes are estimates
+  uint32_t budget_ppm;                 // of CPU time, MLA_BUDGET; 0: none
+  std::atomic<uint64_t> sampling_ns;   // CPU time spent on samples
   std::atomic<uint64_t> unwind_checked;
   std::atomic<uint64_t> unwind_differed;
   std::atomic<uint64_t> unwind_first_frame;

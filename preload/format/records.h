@@ -66,7 +66,9 @@ struct SiteRecord {
 static_assert(sizeof(SiteRecord) == 16);
 
 // What one shard (a thread; its shard passes to another thread once it has ended) did at one site.
-// Bytes are requested bytes, for a mapping whole pages. Publish: site.
+// Bytes are requested bytes, for a mapping whole pages. With sampling, counts and bytes are unbiased
+// estimates, and the variances those of the bytes: live bytes have a standard error of
+// sqrt((alloc_variance - freed_variance) * kVarianceUnit). Publish: site.
 struct CounterRecord {
   std::atomic<uint32_t> site;  // SiteId
   uint32_t shard;
@@ -74,8 +76,13 @@ struct CounterRecord {
   std::atomic<uint64_t> alloc_bytes;
   std::atomic<uint64_t> freed_count;
   std::atomic<uint64_t> freed_bytes;
+  std::atomic<uint64_t> alloc_variance;
+  std::atomic<uint64_t> freed_variance;
+  std::atomic<uint64_t> samples;  // allocations recorded by sampling, freed ones included
 };
-static_assert(sizeof(CounterRecord) == 40);
+static_assert(sizeof(CounterRecord) == 64);
+// Bytes squared. Keeps 10^9 samples of 1 MiB within 64 bits.
+inline constexpr uint64_t kVarianceUnit = 1 << 12;
 inline constexpr uint32_t kCountersPerRun = 64;
 
 // A thread that allocated. Publish: tid. Totals are refreshed as the thread goes along (they may be

@@ -20,6 +20,7 @@ struct Operator {
   const char* name;
   void* real = nullptr;
   bool direct = false;  // the definition is the C++ library's or the serving allocator's
+  bool bypasses_malloc = false;  // it is the serving allocator's
   bool resolved = false;
 
   bool is_direct() {
@@ -45,6 +46,7 @@ struct Operator {
       if (!serves && mla::find_function(o, "malloc") != nullptr) continue;
       real = mla::find_function(o, name);
       direct = serves || is_cxx_library(o);
+      bypasses_malloc = serves;
       resolved = true;
       return;
     }
@@ -71,7 +73,11 @@ void* make(Operator& op, size_t bytes, const CallContext& from, More... more) {
   const auto real = op.original<void* (*)(size_t, More...)>();
   if (real == nullptr) return refuse();
   void* block = real(bytes, more...);
-  mla::record_outer_allocation(block, bytes, from);
+  if (op.bypasses_malloc) {
+    mla::record_allocation(block, bytes, from);
+  } else {
+    mla::record_outer_allocation(block, bytes, from);
+  }
   return block;
 }
 
@@ -87,7 +93,11 @@ void* make_aligned(Operator& op, size_t bytes, size_t alignment, const CallConte
     return block;
   }
   void* block = real(bytes, alignment, more...);
-  mla::record_outer_allocation(block, bytes, from);
+  if (op.bypasses_malloc) {
+    mla::record_allocation(block, bytes, from);
+  } else {
+    mla::record_outer_allocation(block, bytes, from);
+  }
   return block;
 }
 

@@ -32,6 +32,6 @@ MLA_HOOK int dlclose(void* handle) {
   if (real == nullptr) return -1;
   const int result = real(handle);
   const mla::ReentryGuard guard;
-  if (guard.entered() && mla::current_mode() == mla::Mode::kRecording) mla::drop_unloaded_modules();
+  if (guard.entered() && mla::is_recording(mla::current_mode())) mla::drop_unloaded_modules();
   return result;
 }

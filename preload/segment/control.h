@@ -14,7 +14,8 @@ enum class Mode : uint32_t {
   kUnset = 0,      // not started yet, or a forked child that has not noticed
   kOff = 1,        // forwards only
   kPending = 2,    // records into private memory, one event at a time, until it is worth a file
-  kRecording = 3,
+  kRecording = 3,  // every allocation
+  kSampling = 4,   // one in so many bytes, or none
 };
 
 struct Control {
@@ -26,6 +27,9 @@ extern Control* control;
 
 // Replaces the static by the wiped-on-fork page. False if the kernel gives no memory.
 bool map_control_page();
+
+// Events go to the file.
+inline bool is_recording(Mode mode) { return mode >= Mode::kRecording; }
 
 inline Mode current_mode() { return control->mode.load(std::memory_order_acquire); }
 inline void set_mode(Mode mode) { control->mode.store(mode, std::memory_order_release); }

@@ -16,7 +16,7 @@ using format::SegmentHeader;
 using format::Table;
 using format::TableShape;
 
-Segment segment;
+constinit Segment segment{};
 
 namespace {
 constexpr int kNoSpaceLeft = 28;   // ENOSPC

@@ -16,6 +16,41 @@ uint32_t parse_number(const char* s) {
   return value > 0xffffffff ? 0 : static_cast<uint32_t>(value);
 }
 
+// "512K", "64k", "1M", "4096"; 0 for anything else.
+uint64_t parse_bytes(const char* s) {
+  uint64_t value = 0;
+  const char* p = s;
+  for (; *p >= '0' && *p <= '9' && value < 1ULL << 40; ++p) {
+    value = value * 10 + static_cast<uint64_t>(*p - '0');
+  }
+  if (p == s) return 0;
+  const char unit = static_cast<char>(*p | 0x20);
+  const unsigned shift = unit == 'k' ? 10 : unit == 'm' ? 20 : unit == 'g' ? 30 : 0;
+  if (shift != 0) ++p;
+  return *p == 0 ? value << shift : 0;
+}
+
+// "1%", "0.5%" or "2" in parts per million; 0 for anything else.
+uint32_t parse_percent(const char* s) {
+  uint64_t ppm = 0;
+  uint64_t unit = 10'000;
+  bool fraction = false;
+  bool digits = false;
+  for (; (*s >= '0' && *s <= '9') || (*s == '.' && !fraction); ++s) {
+    if (*s == '.') {
+      fraction = true;
+      continue;
+    }
+    digits = true;
+    if (fraction) unit /= 10;
+    ppm = fraction ? ppm + static_cast<uint64_t>(*s - '0') * unit
+                   : ppm * 10 + static_cast<uint64_t>(*s - '0') * unit;
+    if (ppm > 1'000'000) return 0;
+  }
+  if (*s == '%') ++s;
+  return digits && *s == 0 ? static_cast<uint32_t>(ppm) : 0;
+}
+
 void complain(Text& text, const char* name, const char* value, const char* expected) {
   text.add(name).add("=").add(value).add(" is not understood and was ignored: ").add(expected);
   text.add_char('\n');
@@ -53,6 +88,22 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
     } else {
       complain(text, "MLA_UNWIND", unwind, "libunwind, or unset");
     }
+  }
+  if (const char* sample = value_of("MLA_SAMPLE")) {
+    constexpr uint64_t kLeast = 1024;
+    constexpr uint64_t kMost = 1ULL << 40;
+    const uint64_t interval = parse_bytes(sample);
+    if (interval >= kLeast && interval <= kMost) {
+      settings.sample_interval = interval;
+    } else {
+      complain(text, "MLA_SAMPLE", sample, "bytes from 1K to 1024G, such as 512K");
+    }
+  }
+  if (const char* budget = value_of("MLA_BUDGET")) {
+    settings.budget_ppm = parse_percent(budget);
+    if (settings.budget_ppm == 0) complain(text, "MLA_BUDGET", budget, "a percentage, such as 1%");
+    constexpr uint64_t kUsual = 512 * 1024;
+    if (settings.budget_ppm != 0 && settings.sample_interval == 0) settings.sample_interval = kUsual;
   }
   if (const char* check = value_of("MLA_UNWIND_CHECK")) {
     settings.unwind_check = parse_number(check);

@@ -1,0 +1,43 @@
+// Whether and how densely allocations are sampled, and the change of that while the process runs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "capture/live_map.h"
+#include "capture/sample_table.h"
+#include "capture/shard.h"
+#include "segment/control.h"
+#include "segment/settings.h"
+
+namespace mla {
+
+// format::kExactInterval, format::kOffInterval, or the mean bytes between samples.
+extern std::atomic<uint64_t> sampling_interval;
+// Blocks may be in the live map / in the sample table.
+extern std::atomic<bool> exact_blocks_exist;
+extern std::atomic<bool> sampled_blocks_exist;
+
+void start_sampling(const Settings& settings);
+
+// Mode of a process that records into its file: kRecording or kSampling.
+Mode recording_mode();
+
+// An allocation of `bytes` has brought the thread's countdown below 0 (or the thread is new to this
+// interval). Starts the next countdown. True if the allocation is a sample; `weight` says for what.
+bool is_sample(Shard& shard, uint64_t bytes, SampleWeight& weight);
+
+// Takes up what was asked for from outside (`mla ctl`), and keeps to the budget. At ticks.
+void adjust_sampling();
+
+// Whether the block may have been recorded: if not, its free need not be looked at.
+inline bool may_be_recorded(uintptr_t address) {
+  return (sampled_blocks_exist.load(std::memory_order_relaxed) && sample_table.may_hold(address)) ||
+         (exact_blocks_exist.load(std::memory_order_relaxed) &&
+          live_map.find(address).site != format::SiteId::kNone);
+}
+
+// Removes the block from whichever table holds it.
+LiveBlock take_recorded(uintptr_t address);
+
+}  // namespace mla
