@@ -1,6 +1,7 @@
 #include "reader/decode.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <string>
@@ -67,8 +68,18 @@ void decode_process(const SegmentImage& image, ProcessInfo& process, DamageLog& 
   process.notes = split(text(header.note), '\n');
 }
 
+// The root of a sum of variances as the writer keeps them, in bytes.
+double standard_error(uint64_t variance) {
+  return std::sqrt(static_cast<double>(variance) * static_cast<double>(format::kVarianceUnit));
+}
+
 void decode_counters(const SegmentImage& image, const IdMap& map, std::vector<Site>& sites,
                      DamageLog& damage) {
+  struct Variances {
+    uint64_t alloc = 0;
+    uint64_t freed = 0;
+  };
+  std::vector<Variances> variances(sites.size());
   const uint64_t count = image.records(Table::kCounters);
   for (uint64_t i = 0; i < count; ++i) {
     const auto* record = image.record<format::CounterRecord>(Table::kCounters, i);
@@ -86,8 +97,14 @@ void decode_counters(const SegmentImage& image, const IdMap& map, std::vector<Si
     add_to(site.alloc_bytes, relaxed(record->alloc_bytes));
     add_to(site.freed_count, relaxed(record->freed_count));
     add_to(site.freed_bytes, relaxed(record->freed_bytes));
+    add_to(site.samples, relaxed(record->samples));
+    add_to(variances[index].alloc, relaxed(record->alloc_variance));
+    add_to(variances[index].freed, relaxed(record->freed_variance));
   }
-  for (Site& site : sites) {
+  for (uint32_t i = 0; i < sites.size(); ++i) {
+    Site& site = sites[i];
+    site.live_se = standard_error(clamped_subtract(variances[i].alloc, variances[i].freed));
+    site.alloc_se = standard_error(variances[i].alloc);
     site.live_count = clamped_subtract(site.alloc_count, site.freed_count);
     site.live_bytes = clamped_subtract(site.alloc_bytes, site.freed_bytes);
   }
@@ -213,10 +230,26 @@ void decode_history(const SegmentImage& image, const IdMap& map, const IdMap& mo
   }
 }
 
+SamplingInfo decode_sampling(const format::SegmentHeader& header) {
+  SamplingInfo sampling;
+  const uint64_t interval = relaxed(header.sampling_interval);
+  sampling.estimates = header.ever_sampled.load(std::memory_order_relaxed) != 0;
+  sampling.budget_percent = header.budget_ppm / 1e4;
+  if (interval == format::kOffInterval) {
+    sampling.mode = SamplingMode::kOff;
+  } else if (interval > format::kExactInterval) {
+    sampling.mode = SamplingMode::kSampled;
+    sampling.interval_bytes = interval;
+  }
+  return sampling;
+}
+
 void sum_up(const SegmentImage& image, Snapshot& snapshot) {
   const format::SegmentHeader& header = image.header();
   Totals& totals = snapshot.totals;
   uint64_t mapped = 0;
+  double live_variance = 0;
+  double alloc_variance = 0;
   for (const Site& site : snapshot.sites) {
     // Inherited blocks are gone from the process once it freed them.
     add_to(totals.inherited_bytes,
@@ -227,6 +260,8 @@ void sum_up(const SegmentImage& image, Snapshot& snapshot) {
       add_to(mapped, site.live_bytes);
       continue;
     }
+    live_variance += site.live_se * site.live_se;
+    alloc_variance += site.alloc_se * site.alloc_se;
     add_to(totals.live_bytes, site.live_bytes);
     add_to(totals.live_count, site.live_count);
     add_to(totals.alloc_bytes, site.alloc_bytes);
@@ -234,6 +269,8 @@ void sum_up(const SegmentImage& image, Snapshot& snapshot) {
     add_to(totals.freed_bytes, site.freed_bytes);
     add_to(totals.freed_count, site.freed_count);
   }
+  totals.live_se = std::sqrt(live_variance);
+  totals.alloc_se = std::sqrt(alloc_variance);
   totals.mapped_bytes = mapped;
   // The header's peak is refreshed as the process goes along: never below what is live now.
   totals.peak_live_bytes = relaxed(header.peak_live_bytes);
@@ -280,6 +317,7 @@ void decode(const SegmentImage& image, Snapshot& snapshot, DamageLog& damage) {
   snapshot.stop_errno = header.stop_errno.load(std::memory_order_relaxed);
   snapshot.stop_ns = relaxed(header.stop_ns);
 
+  snapshot.sampling = decode_sampling(header);
   snapshot.unwind_check = {relaxed(header.unwind_checked), relaxed(header.unwind_differed),
                            relaxed(header.unwind_first_frame), relaxed(header.unwind_first_pc),
                            relaxed(header.unwind_first_reference_pc)};

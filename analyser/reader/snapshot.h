@@ -82,6 +82,10 @@ struct Site {
   uint64_t inherited_bytes = 0;
   uint64_t inherited_freed_count = 0;
   uint64_t inherited_freed_bytes = 0;
+  // With sampling the figures are unbiased estimates. Standard errors in bytes; 0: exact.
+  double live_se = 0;
+  double alloc_se = 0;
+  uint64_t samples = 0;  // allocations the estimate rests on
 };
 
 struct ThreadInfo {
@@ -118,6 +122,16 @@ struct SiteHistory {
   std::vector<SiteHistoryPoint> points;
 };
 
+enum class SamplingMode { kExact, kSampled, kOff };
+
+// How densely the process records now, and whether it has ever sampled.
+struct SamplingInfo {
+  SamplingMode mode = SamplingMode::kExact;
+  uint64_t interval_bytes = 0;  // mean bytes between two samples; 0 unless kSampled
+  double budget_percent = 0;    // of CPU time; 0: none
+  bool estimates = false;       // some figures are estimates
+};
+
 struct Totals {  // heap only, except where said
   uint64_t live_bytes = 0;
   uint64_t live_count = 0;
@@ -133,6 +147,8 @@ struct Totals {  // heap only, except where said
   uint64_t inherited_bytes = 0;  // still alive
   uint64_t inherited_count = 0;
   uint64_t lost_events = 0;  // events absent from every total
+  double live_se = 0;        // standard errors of estimates, in bytes; 0: exact
+  double alloc_se = 0;
   uint64_t own_bytes = 0;    // memory of mla itself: file, tables, live map
 };
 
@@ -158,6 +174,7 @@ struct Snapshot {
   uint64_t file_bytes = 0;
   Totals totals;
   std::array<uint64_t, format::kLossCount> losses{};
+  SamplingInfo sampling;
   UnwindCheck unwind_check;
   std::vector<ModuleInfo> modules;  // [0] is a placeholder for "no module"
   std::vector<StackNode> nodes;     // [0] is the root

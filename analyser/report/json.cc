@@ -53,6 +53,16 @@ Json stopped_json(const Snapshot& snapshot) {
           {"t_s", seconds(snapshot.stop_ns)}};
 }
 
+Json sampling_json(const SamplingInfo& sampling) {
+  const char* mode = sampling.mode == SamplingMode::kExact     ? "exact"
+                     : sampling.mode == SamplingMode::kSampled ? "sampled"
+                                                               : "off";
+  return {{"mode", mode},
+          {"interval_bytes", sampling.interval_bytes == 0 ? Json() : Json(sampling.interval_bytes)},
+          {"budget_percent", sampling.budget_percent == 0 ? Json() : Json(sampling.budget_percent)},
+          {"estimates", sampling.estimates}};
+}
+
 Json totals_json(const Totals& totals) {
   return {{"live_bytes", totals.live_bytes},
           {"live_count", totals.live_count},
@@ -67,6 +77,8 @@ Json totals_json(const Totals& totals) {
           {"mapped_bytes", totals.mapped_bytes},
           {"inherited_bytes", totals.inherited_bytes},
           {"inherited_count", totals.inherited_count},
+          {"live_bytes_se", totals.live_se},
+          {"alloc_bytes_se", totals.alloc_se},
           {"lost_events", totals.lost_events},
           {"own_bytes", totals.own_bytes}};
 }
@@ -161,6 +173,9 @@ Json site_json(const Site& site, const SiteHistory* history, Symbolizer& symboli
           {"alloc_count", site.alloc_count},
           {"freed_bytes", site.freed_bytes},
           {"freed_count", site.freed_count},
+          {"estimate_se", site.live_se},
+          {"alloc_bytes_se", site.alloc_se},
+          {"samples", site.samples},
           {"peak_bytes", site.peak_bytes},
           {"peak_count", site.peak_count},
           {"inherited_bytes", site.inherited_bytes},
@@ -216,6 +231,7 @@ void write_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
   writer.member("stopped", stopped_json(snapshot));
   writer.member("totals", totals_json(snapshot.totals));
   writer.member("losses", losses_json(snapshot));
+  writer.member("sampling", sampling_json(snapshot.sampling));
   writer.member("unwind_check", unwind_check_json(snapshot.unwind_check));
   writer.list("timeline", snapshot.timeline, point_json);
   writer.list("threads", snapshot.threads, thread_json);

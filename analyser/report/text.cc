@@ -30,6 +30,7 @@ class TextReport {
 
   void write() {
     write_header();
+    write_sampling();
     write_memory();
     write_curves();
     write_notes();
@@ -73,6 +74,22 @@ class TextReport {
     }
   }
 
+  // "± 1.2 MiB" of an estimate.
+  static std::string error_of(double standard_error) {
+    return standard_error < 1 ? "" : "± " + human_bytes(static_cast<uint64_t>(standard_error));
+  }
+
+  void write_sampling() {
+    const SamplingInfo& sampling = snapshot_.sampling;
+    if (sampling.mode == SamplingMode::kOff) out_ << "recording is switched off\n";
+    if (!sampling.estimates) return;
+    out_ << "figures are estimates from samples";
+    if (sampling.interval_bytes != 0) {
+      out_ << ", one in " << human_bytes(sampling.interval_bytes) << " on average";
+    }
+    out_ << "; ± is one standard error\n";
+  }
+
   void row(const char* name, const std::string& value, const std::string& detail) {
     out_ << "  " << name << std::string(11 - columns(name), ' ') << style_.bold()
          << std::string(value.size() < 10 ? 10 - value.size() : 0, ' ') << value << style_.off();
@@ -84,7 +101,8 @@ class TextReport {
     const Totals& totals = snapshot_.totals;
     out_ << '\n';
     row("live", human_bytes(totals.live_bytes),
-        "in " + counted(totals.live_count, "block") + ", not freed yet");
+        (totals.live_se < 1 ? "" : error_of(totals.live_se) + ", ") + "in " +
+            counted(totals.live_count, "block") + ", not freed yet");
     row("peak", human_bytes(totals.peak_live_bytes),
         totals.peak_ns == 0 ? "" : "after " + human_seconds(seconds(totals.peak_ns)));
     row("allocated", human_bytes(totals.alloc_bytes),
@@ -216,7 +234,10 @@ class TextReport {
 
   std::string site_headline(const Site& site) const {
     if (options_.order == SiteOrder::kCount) return counted(site.live_count, "block");
-    return human_bytes(site_value(site, options_.order));
+    const double se = options_.order == SiteOrder::kLive        ? site.live_se
+                      : options_.order == SiteOrder::kAllocated ? site.alloc_se
+                                                                : 0;
+    return human_bytes(site_value(site, options_.order)) + (se < 1 ? "" : " " + error_of(se));
   }
 
   std::string site_detail(const Site& site) const {
