@@ -16,7 +16,7 @@ using format::SegmentHeader;
 using format::Table;
 using format::TableShape;
 
-constinit Segment segment{};
+Segment segment;
 
 namespace {
 constexpr int kNoSpaceLeft = 28;   // ENOSPC
