@@ -24,6 +24,7 @@ class MappingTable {
   // more mapping than before came of it. False when the table is busy or, for a split, full.
   template <class Removed, class Split>
   bool remove(uintptr_t start, uintptr_t end, Removed removed, Split split) {
+    if (start >= end) return true;
     if (!lock()) return false;
     bool complete = true;
     uint32_t i = first_ending_after(start);
