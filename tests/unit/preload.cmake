@@ -1,0 +1,28 @@
+# The parts of libmla.so that need no host, compiled into the test: also with sanitizers, which the
+# library itself never has.
+set(preload ${PROJECT_SOURCE_DIR}/preload)
+add_executable(preload_tests
+  ${CMAKE_CURRENT_LIST_DIR}/preload_elf_symbols_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_id_index_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_live_map_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_mappings_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_own_memory_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_reentry_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_rule_cache_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_segment_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_settings_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_timeline_test.cc
+  ${preload}/capture/cfi.cc
+  ${preload}/capture/live_map.cc
+  ${preload}/capture/mappings.cc
+  ${preload}/capture/rule_cache.cc
+  ${preload}/hooks/elf_symbols.cc
+  ${preload}/segment/control.cc
+  ${preload}/segment/own_memory.cc
+  ${preload}/segment/segment.cc
+  ${preload}/segment/settings.cc)
+find_package(Threads REQUIRED)
+target_include_directories(preload_tests PRIVATE ${CMAKE_CURRENT_LIST_DIR}/..)
+target_link_libraries(preload_tests PRIVATE mla_format GTest::gtest_main Threads::Threads
+                      ${CMAKE_DL_LIBS})
+gtest_discover_tests(preload_tests PROPERTIES LABELS unit)
