@@ -96,7 +96,7 @@ def check_process(run, report, variables):
 
 
 def only_expected(losses, run):
-    """--losses NAME: may be, NAME=N: so many a thread. Blocks from before mla started may be freed."""
+    """--losses NAME: may be, NAME=N: so many a thread. Blocks from before mla may be freed."""
     expected = dict(loss.partition("=")[::2] for loss in run.options.losses)
     return (set(losses) <= set(expected) | {"unknown_free"} and
             all(losses.get(name, 0) == int(count) * run.threads

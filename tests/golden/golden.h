@@ -34,10 +34,7 @@
 namespace golden {
 
 // The compiler can neither know what becomes of `p` nor leave out what made it.
-inline void* keep(void* p) {
-  __asm__ volatile("" : "+r"(p) : : "memory");
-  return p;
-}
+void* keep(void* p);
 // A number the compiler does not know.
 inline size_t unknown(size_t n) {
   __asm__ volatile("" : "+r"(n));

@@ -51,6 +51,11 @@ void print_ready() {
 
 namespace golden {
 
+GOLDEN_FRAME void* keep(void* p) {
+  __asm__ volatile("" : "+r"(p) : : "memory");
+  return p;
+}
+
 void in_another_thread(void* (*function)(void*), void* argument) {
   pthread_t thread;
   REQUIRE(pthread_create(&thread, nullptr, function, argument) == 0);  // SITE create any

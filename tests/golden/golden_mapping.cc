@@ -67,6 +67,7 @@ GOLDEN_FRAME void over() {
   p = reserve(2);
   // EXPECT dropped map size=8192 allocs=1 freed=1
   q = mmap(p, 2 * kPage, kReadWrite, kAnonymous | MAP_FIXED, -1, 0);  // SITE dropped
+  REQUIRE(q != MAP_FAILED);
   q = mmap(p, 2 * kPage, PROT_NONE, kAnonymous | MAP_FIXED, -1, 0);   // SITE dropper allocs=0
   REQUIRE(q == p);
   // EXPECT replaces_not allocs=0
@@ -93,6 +94,7 @@ GOLDEN_FRAME void moved() {
   char* to = reserve(2);
   // EXPECT moved_over map allocs=1 bytes=8192 live=1 live_bytes=4096
   q = mmap(to, 2 * kPage, kReadWrite, kAnonymous | MAP_FIXED, -1, 0);  // SITE moved_over
+  REQUIRE(q != MAP_FAILED);
   // EXPECT moved_from map size=4096 allocs=1 freed=1
   p = mmap(nullptr, kPage, kReadWrite, kAnonymous, -1, 0);  // SITE moved_from
   // EXPECT moved map size=4096 allocs=1 freed=0
