@@ -96,6 +96,10 @@ void SegmentImage::check_header(const std::string& path, uint64_t bytes_read) co
     throw Error(path, "holds only zeros, no recording",
                 "its contents were lost (disk full, or a crash of the machine); record again");
   }
+  if (bytes_read >= sizeof(uint64_t) && field<uint64_t>(header_, 0) == 0) {
+    throw Error(path, "is unfinished: its process ended while it made this file",
+                "the recording never began; record again");
+  }
   if (bytes_read >= 4 && std::memcmp(header_.data(), "\177ELF", 4) == 0) {
     throw Error(path, "is a program or library (ELF), not a recording",
                 "record it with `mla run -- " + path + "` and give the .mla file");

@@ -18,13 +18,36 @@ struct Chunk {
 };
 std::atomic<Chunk*> current_chunk;
 
+// Bytes of address space in use: the first field of statm, in pages. 0: not known.
+uint64_t mapped_bytes() {
+  char text[32] = {};
+  const int fd = sys::open("/proc/self/statm", O_RDONLY);
+  if (fd < 0) return 0;
+  sys::read(fd, text, sizeof text - 1);
+  sys::close(fd);
+  uint64_t pages = 0;
+  for (const char* p = text; *p >= '0' && *p <= '9'; ++p) {
+    pages = pages * 10 + static_cast<uint64_t>(*p - '0');
+  }
+  return pages * 4096;
+}
+
 void* map(size_t bytes, int flags) {
-  void* p = sys::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  if (bytes > spare_address_space()) return nullptr;
+  void* p =
+      sys::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
   return sys::failed(p) ? nullptr : p;
 }
 
 }  // namespace
+
+uint64_t spare_address_space() {
+  constexpr uint64_t kShare = 8;
+  struct rlimit limit = {};
+  if (sys::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
+  const uint64_t mapped = mapped_bytes();
+  return mapped == 0 || mapped >= limit.rlim_cur ? 0 : (limit.rlim_cur - mapped) / kShare;
+}
 
 void* own_map(size_t bytes) {
   void* p = map(bytes, 0);

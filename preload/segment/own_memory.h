@@ -10,7 +10,13 @@ namespace mla {
 // Bytes of private memory handed out by the functions below, reservations left out.
 extern std::atomic<uint64_t> own_private_bytes;
 
-// Zeroed, page-aligned memory; nullptr when the kernel gives none. Never freed.
+// How much of the address space mla may take. Under RLIMIT_AS an eighth of what the program has
+// left: it must not fail for what mla took. kNoLimit without a limit.
+inline constexpr uint64_t kNoLimit = ~uint64_t{0};
+uint64_t spare_address_space();
+
+// Zeroed, page-aligned memory; nullptr when the kernel gives none, or when it would take more than
+// spare_address_space(). Never freed.
 void* own_map(size_t bytes);
 // The same, but only address space: pages cost memory when they are touched, and are not counted
 // (the live map counts its own resident pages). Left out of core dumps.

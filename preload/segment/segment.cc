@@ -19,12 +19,16 @@ using format::TableShape;
 Segment segment;
 
 namespace {
-constexpr int kNoSpaceLeft = 28;   // ENOSPC
-constexpr int kFileTooBig = 27;    // EFBIG
-constexpr int kBadAddress = 14;    // EFAULT: backing the page would have raised SIGBUS
-constexpr int kInvalid = 22;       // EINVAL: a kernel before 5.14
+constexpr int kNoSpaceLeft = 28;  // ENOSPC
+constexpr int kFileTooBig = 27;   // EFBIG
+constexpr int kBadAddress = 14;   // EFAULT: backing the page would have raised SIGBUS
+constexpr int kInvalid = 22;      // EINVAL: a kernel before 5.14
+constexpr uint64_t kFirstPage = 4096;
 constexpr uint64_t kFirstInterval = 20'000'000;  // ns between two points of a young process
 constexpr uint64_t kFirstHistoryInterval = 250'000'000;
+
+// Of the largest file under a limit of the address space; below it, a process is not recorded.
+constexpr uint32_t kFewestBlocks = 64;
 
 uint64_t bytes_of_blocks(uint32_t blocks) { return static_cast<uint64_t>(blocks) * kBlockBytes; }
 
@@ -39,12 +43,16 @@ uint32_t blocks_allowed() {
 }  // namespace
 
 bool Segment::open_private() {
-  char* base = static_cast<char*>(own_reserve(format::kMaxFileBytes));
+  const uint64_t spare = spare_address_space() / format::kBlockBytes;
+  const uint32_t blocks =
+      spare < format::kMaxBlocks ? static_cast<uint32_t>(spare) : format::kMaxBlocks;
+  if (blocks < kFewestBlocks) return false;
+  char* base = static_cast<char*>(own_reserve(bytes_of_blocks(blocks)));
   if (base == nullptr) return false;
   base_ = base;
   next_block_.store(format::kFirstTableBlock, std::memory_order_relaxed);
   spare_block_.store(0, std::memory_order_relaxed);
-  block_limit_ = format::kMaxBlocks;
+  reserved_blocks_ = block_limit_ = blocks;
   path_[0] = 0;
   SegmentHeader& h = header();
   h.magic = format::kMagic;
@@ -76,6 +84,7 @@ bool Segment::open_private() {
 
 void Segment::take_over(Segment& other) {
   base_ = other.base_;
+  reserved_blocks_ = other.reserved_blocks_;
   next_block_.store(other.next_block_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   __builtin_memcpy(path_, other.path_, sizeof path_);
   other.base_ = nullptr;
@@ -101,7 +110,7 @@ bool Segment::copy_names_of(const Segment& parent) {
 }
 
 void Segment::unmap() {
-  if (base_ != nullptr) sys::munmap(base_, format::kMaxFileBytes);
+  if (base_ != nullptr) sys::munmap(base_, bytes_of_blocks(reserved_blocks_));
   base_ = nullptr;
 }
 
@@ -114,7 +123,8 @@ format::HistoryColumn* Segment::history() const {
 
 int Segment::move_to_file(const char* path) {
   const uint32_t used = next_block_.load(std::memory_order_relaxed);
-  const uint32_t allowed = blocks_allowed();
+  const uint32_t by_size = blocks_allowed();
+  const uint32_t allowed = by_size < reserved_blocks_ ? by_size : reserved_blocks_;
   Text name(path_, sizeof path_);
   if (name.add(path).cut() || allowed < used) {
     path_[0] = 0;
@@ -122,15 +132,20 @@ int Segment::move_to_file(const char* path) {
   }
   const int fd = sys::open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   long error = fd < 0 ? fd : 0;
-  // Written before it is mapped: a write reports a full disk, a store would raise SIGBUS.
-  for (uint64_t done = 0; error == 0 && done < bytes_of_blocks(used);) {
-    const long n = sys::pwrite(fd, base_ + done, bytes_of_blocks(used) - done, done);
-    if (n <= 0) error = n == 0 ? -kNoSpaceLeft : n;
-    if (n > 0) done += static_cast<uint64_t>(n);
-  }
+  // Written before it is mapped: a write reports a full disk, a store would raise SIGBUS. The page
+  // with the magic number comes last: a kill before it leaves a file that is no recording yet.
+  const auto write_range = [&](uint64_t from, uint64_t to) {
+    while (error == 0 && from < to) {
+      const long n = sys::pwrite(fd, base_ + from, to - from, from);
+      if (n <= 0) error = n == 0 ? -kNoSpaceLeft : n;
+      if (n > 0) from += static_cast<uint64_t>(n);
+    }
+  };
+  write_range(kFirstPage, bytes_of_blocks(used));
   if (error == 0) error = sys::ftruncate(fd, bytes_of_blocks(allowed));
+  write_range(0, kFirstPage);
   if (error == 0) {
-    void* p = sys::mmap(base_, format::kMaxFileBytes, PROT_READ | PROT_WRITE,
+    void* p = sys::mmap(base_, bytes_of_blocks(reserved_blocks_), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
     if (sys::failed(p)) error = -sys::error_of(p);
   }
@@ -147,8 +162,8 @@ int Segment::move_to_file(const char* path) {
 }
 
 int Segment::back_block(uint32_t block) {
-  if (!has_file()) return 0;
   if (block >= block_limit_) return -kFileTooBig;
+  if (!has_file()) return 0;
   const long r = sys::madvise(base_ + bytes_of_blocks(block), kBlockBytes, MADV_POPULATE_WRITE);
   if (r == 0) return 0;
   if (r == -kBadAddress) return -kNoSpaceLeft;
@@ -158,7 +173,8 @@ int Segment::back_block(uint32_t block) {
 int Segment::back_block_by_name(uint32_t block) {
   const int fd = sys::open(path_, O_RDWR | O_NOFOLLOW);
   if (fd < 0) return fd;
-  // The name may lead to another file by now (chroot, a moved recording): ours carries our identity.
+  // The name may lead to another file by now (chroot, a moved recording): ours carries our
+  // identity.
   uint64_t there[2] = {};
   struct stat st = {};
   const SegmentHeader& h = header();
@@ -167,9 +183,10 @@ int Segment::back_block_by_name(uint32_t block) {
   if (error == 0) {
     error = sys::call(SYS_pread64, fd, sys::arg(there), 8,
                       static_cast<long>(offsetof(SegmentHeader, start_monotonic_ns)));
-    error = error == 8 && there[0] == h.start_monotonic_ns
-                ? sys::fallocate(fd, 1 /* FALLOC_FL_KEEP_SIZE */, bytes_of_blocks(block), kBlockBytes)
-                : -kInvalid;
+    error =
+        error == 8 && there[0] == h.start_monotonic_ns
+            ? sys::fallocate(fd, 1 /* FALLOC_FL_KEEP_SIZE */, bytes_of_blocks(block), kBlockBytes)
+            : -kInvalid;
   }
   sys::close(fd);
   return static_cast<int>(error);
@@ -181,7 +198,7 @@ bool Segment::grow(const TableShape& s, uint64_t k) {
   uint32_t block = spare_block_.exchange(0, std::memory_order_acq_rel);
   if (block == 0) {
     block = next_block_.fetch_add(1, std::memory_order_relaxed);
-    const int error = block < format::kMaxBlocks ? back_block(block) : -kFileTooBig;
+    const int error = back_block(block);
     if (error != 0) {
       stop(format::StopReason::kNoSpace, -error);
       return false;

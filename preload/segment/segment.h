@@ -3,8 +3,8 @@
 // * Addresses never change: going to the file maps it over the private memory (one mmap), so
 //   pointers into records stay valid and no other thread notices.
 // * Growing needs neither a descriptor nor a path: the kernel is asked to back the block
-//   (MADV_POPULATE_WRITE, Linux 5.14) and answers with an error where a plain store would have raised
-//   SIGBUS. Older kernels: the file is opened again by name and fallocate does the same.
+//   (MADV_POPULATE_WRITE, Linux 5.14) and answers with an error where a plain store would have
+//   raised SIGBUS. Older kernels: the file is opened again by name and fallocate does the same.
 // * claim() is lock-free; two threads that need the same new block both get one, the loser's is
 //   kept for the next table that grows.
 #pragma once
@@ -20,8 +20,8 @@ class Segment {
  public:
   static constexpr uint64_t kNoRecord = ~uint64_t{0};
 
-  // Address space of the largest possible file, header filled in with what is known at once.
-  // False if there is no memory.
+  // Address space of the largest possible file (less under RLIMIT_AS), header filled in with what
+  // is known at once. False if there is no memory.
   bool open_private();
   bool is_open() const { return base_ != nullptr; }
   bool has_file() const { return path_[0] != 0; }
@@ -42,9 +42,9 @@ class Segment {
   format::TimelineRecord* timeline() const;
   format::HistoryColumn* history() const;
 
-  // Claims `count` consecutive records, which do not cross a block (count must divide the records of
-  // a block). Index of the first, or kNoRecord when the table is full or no block could be had (then
-  // recording has been stopped).
+  // Claims `count` consecutive records, which do not cross a block (count must divide the records
+  // of a block). Index of the first, or kNoRecord when the table is full or no block could be had
+  // (then recording has been stopped).
   uint64_t claim(format::Table table, uint32_t count = 1);
   // Makes sure record `i` exists, without claiming. For the tables that are indexed by site id.
   bool ensure(format::Table table, uint64_t i);
@@ -52,8 +52,8 @@ class Segment {
   template <class Record>
   Record* record(format::Table table, uint64_t i) const {
     const format::TableShape& s = format::shape(table);
-    return reinterpret_cast<Record*>(block_of(s, i / s.records_per_block,
-                                              (i % s.records_per_block) * s.record_bytes));
+    return reinterpret_cast<Record*>(
+        block_of(s, i / s.records_per_block, (i % s.records_per_block) * s.record_bytes));
   }
   // Copies a string (cut at 16 KiB) into the file; 0 for an empty one or when there is no room.
   uint64_t store_string(const char* s, uint64_t length);
@@ -89,7 +89,8 @@ class Segment {
   char* base_ = nullptr;
   std::atomic<uint32_t> next_block_;
   std::atomic<uint32_t> spare_block_;
-  uint32_t block_limit_ = format::kMaxBlocks;  // lowered by RLIMIT_FSIZE
+  uint32_t reserved_blocks_ = 0;  // address space at base_; less than kMaxBlocks under RLIMIT_AS
+  uint32_t block_limit_ = 0;      // the same, or less under RLIMIT_FSIZE
   char path_[512] = {};
 };
 

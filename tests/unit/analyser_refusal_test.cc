@@ -67,6 +67,8 @@ TEST_F(Refusal, SaysWhatTheFileIs) {
   EXPECT_EQ(why_bytes(""), "is empty");
   EXPECT_EQ(why_bytes(std::string(100, '\0')), "holds only zeros, no recording");
   EXPECT_EQ(why_bytes(std::string(1 << 20, '\0')), "holds only zeros, no recording");
+  EXPECT_EQ(why_bytes(std::string(4096, '\0') + rich().substr(4096)),
+            "is unfinished: its process ended while it made this file");
   EXPECT_EQ(why_bytes("hello, world"), "is not a recording of mla");
   EXPECT_EQ(why("/proc/self/exe"), "is a program or library (ELF), not a recording");
   std::string bytes = rich();
