@@ -6,6 +6,7 @@
 #include <libunwind.h>
 
 #include "capture/thread_local.h"
+#include "segment/sys.h"
 
 namespace mla {
 
@@ -21,6 +22,7 @@ struct Functions {
   int (*get_reg)(unw_cursor_t*, int, unw_word_t*);
   void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
   unw_addr_space_t* address_space;
+  unw_accessors_t* (*get_accessors)(unw_addr_space_t);
 };
 Functions unw;
 bool loaded;
@@ -30,6 +32,43 @@ template <class T>
 bool find(void* library, const char* name, T& out) {
   out = reinterpret_cast<T>(dlsym(library, name));
   return out != nullptr;
+}
+
+// libunwind tells whether memory can be read by writing it into a pipe, which it opens for ever.
+// Once a program closes all its descriptors and opens others, these are its files that libunwind
+// reads and writes. So memory is read by this function instead, and the pipe is closed.
+int read_memory(unw_addr_space_t, unw_word_t address, unw_word_t* value, int write, void*) {
+  constexpr unw_word_t kWord = 7;
+  if (write != 0) return -UNW_EINVAL;
+  if (!sys::readable(address & ~kWord) || !sys::readable((address + kWord) & ~kWord)) {
+    return -UNW_EINVAL;
+  }
+  __builtin_memcpy(value, reinterpret_cast<const void*>(address), sizeof *value);
+  return 0;
+}
+
+uint64_t inode_of_pipe(int fd) {
+  struct stat st = {};
+  return sys::fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == S_IFIFO ? st.st_ino : 0;
+}
+
+void replace_memory_access() {
+  // The pipe gets the numbers that one made just before got.
+  int fd[2] = {-1, -1};
+  if (sys::call(SYS_pipe2, sys::arg(fd), O_CLOEXEC) == 0) {
+    sys::close(fd[0]);
+    sys::close(fd[1]);
+  }
+  unw_context_t context;
+  unw_cursor_t cursor;
+  unw.get_context(&context);
+  loaded = unw.init(&cursor, &context) == 0;  // its own start-up, which would undo the following
+  const uint64_t pipe = fd[0] < 0 ? 0 : inode_of_pipe(fd[0]);
+  if (pipe != 0 && pipe == inode_of_pipe(fd[1])) {
+    sys::close(fd[0]);
+    sys::close(fd[1]);
+  }
+  unw.get_accessors(*unw.address_space)->access_mem = read_memory;
 }
 
 }  // namespace
@@ -43,7 +82,9 @@ bool load_reference_unwinder(bool forced) {
            find(library, MLA_STRING(unw_step), unw.step) &&
            find(library, MLA_STRING(unw_get_reg), unw.get_reg) &&
            find(library, MLA_STRING(unw_flush_cache), unw.flush_cache) &&
-           find(library, MLA_STRING(unw_local_addr_space), unw.address_space);
+           find(library, MLA_STRING(unw_local_addr_space), unw.address_space) &&
+           find(library, MLA_STRING(unw_get_accessors), unw.get_accessors);
+  if (loaded) replace_memory_access();
   forced_by_user = loaded && forced;
   return loaded;
 }
