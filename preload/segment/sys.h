@@ -14,6 +14,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__SANITIZE_THREAD__)
+#include <errno.h>
+#endif
+
 namespace mla::sys {
 
 #if defined(__x86_64__)
@@ -54,13 +58,23 @@ long arg(T* p) {
 inline bool failed(const void* p) { return reinterpret_cast<uintptr_t>(p) >= -4095UL; }
 inline int error_of(const void* p) { return static_cast<int>(-reinterpret_cast<intptr_t>(p)); }
 
+#if defined(__SANITIZE_THREAD__)
+// Unit tests only: ThreadSanitizer has to see that memory is new, else it finds races with whatever
+// was at the same addresses before.
 inline void* mmap(void* at, size_t bytes, int protection, int flags, int fd, long offset) {
-  return reinterpret_cast<void*>(call(SYS_mmap, arg(at), static_cast<long>(bytes), protection,
-                                      flags, fd, offset));
+  void* p = ::mmap(at, bytes, protection, flags, fd, offset);
+  return p == MAP_FAILED ? reinterpret_cast<void*>(static_cast<intptr_t>(-errno)) : p;
+}
+inline long munmap(void* at, size_t bytes) { return ::munmap(at, bytes) == 0 ? 0 : -errno; }
+#else
+inline void* mmap(void* at, size_t bytes, int protection, int flags, int fd, long offset) {
+  return reinterpret_cast<void*>(
+      call(SYS_mmap, arg(at), static_cast<long>(bytes), protection, flags, fd, offset));
 }
 inline long munmap(void* at, size_t bytes) {
   return call(SYS_munmap, arg(at), static_cast<long>(bytes));
 }
+#endif
 inline long madvise(void* at, size_t bytes, int advice) {
   return call(SYS_madvise, arg(at), static_cast<long>(bytes), advice);
 }
