@@ -24,6 +24,10 @@ function(mla_program_test label name script)
     ENVIRONMENT "PYTHONPATH=${MLA_E2E};MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=$<TARGET_FILE:mla_preload>;MLA_PROGRAMS=${MLA_PROGRAMS}")
 endfunction()
 
-mla_program(kill_journal ${MLA_E2E}/programs/kill_journal.cc)
+foreach(name fork_family fork_storm kill_journal)
+  mla_program(${name} ${MLA_E2E}/programs/${name}.cc)
+endforeach()
 
+mla_program_test(e2e exec ${MLA_E2E}/exec_test.py)
+mla_program_test(e2e fork ${MLA_E2E}/fork_test.py)
 mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)

@@ -217,7 +217,7 @@ def site_totals(report, function, *fields, **options):
 
 def matches(name, function):
     """Whether a demangled name is that function: f, f(int), ns::f<3>(int)."""
-    plain = name.split("(")[0].split("<")[0].split("::")[-1].split(" ")[-1]
+    plain = name.replace("(anonymous namespace)::", "").split("(")[0].split("<")[0].split("::")[-1].split(" ")[-1]
     return plain == function
 
 
