@@ -39,9 +39,13 @@ class SegmentTest : public testing::Test {
     const char* s = segment_.record<char>(Table::kStrings, ref >> 32);
     return s == nullptr ? "" : std::string(s, ref & 0xffffffff);
   }
-  std::string whole_file(const std::string& path) {
+  // What is in use of it: the file is sparse up to its largest possible size.
+  std::string beginning_of(const std::string& path) {
+    std::string text(64UL * format::kBlockBytes, 0);
     std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<size_t>(file.gcount()));
+    return text;
   }
 
   Segment segment_;
@@ -187,7 +191,7 @@ TEST_F(SegmentTest, GoesToAFileAndGoesOnThere) {
   for (uint32_t i = 1; i < 5000; ++i) {
     segment_.record<NodeRecord>(Table::kNodes, segment_.claim(Table::kNodes))->pc.store(i);
   }
-  const std::string file = whole_file(path);
+  const std::string file = beginning_of(path);
   const auto& h = *reinterpret_cast<const SegmentHeader*>(file.data());
   EXPECT_EQ(h.magic, format::kMagic);
   const auto block = [&](Table table, uint32_t k) {
@@ -202,7 +206,7 @@ TEST_F(SegmentTest, AFileThatCannotBeMadeChangesNothing) {
   const std::string existing = directory_ / "existing";
   std::ofstream(existing) << "kept";
   EXPECT_EQ(segment_.move_to_file(existing.c_str()), -EEXIST);
-  EXPECT_EQ(whole_file(existing), "kept");
+  EXPECT_EQ(beginning_of(existing), "kept");
   EXPECT_EQ(segment_.move_to_file((directory_ / "no/where").c_str()), -ENOENT);
   const std::string link = directory_ / "link";
   ASSERT_EQ(symlink((directory_ / "target").c_str(), link.c_str()), 0);
@@ -226,7 +230,7 @@ TEST_F(SegmentTest, StopsAtTheFileSizeLimitWithoutASignal) {
   EXPECT_EQ(segment_.header().state, static_cast<uint32_t>(format::State::kStopped));
   EXPECT_EQ(segment_.header().stop_reason, static_cast<uint32_t>(format::StopReason::kNoSpace));
   EXPECT_EQ(segment_.header().stop_errno, EFBIG);
-  EXPECT_LE(whole_file(directory_ / "limited").size(), 20U * format::kBlockBytes);
+  EXPECT_LE(beginning_of(directory_ / "limited").size(), 20U * format::kBlockBytes);
 }
 
 TEST_F(SegmentTest, TheFirstReasonToStopStays) {
