@@ -19,6 +19,7 @@
 #include "recording_directory.h"
 #include "report/units.h"
 #include "run_summary.h"
+#include "sampling_words.h"
 
 namespace mla {
 namespace {
@@ -31,6 +32,9 @@ struct Options {
   std::string output;
   std::string allocator;
   std::string directory;
+  std::string sample;
+  std::string budget;
+  bool exact = false;
   bool no_follow = false;
   bool quiet = false;
   std::vector<std::string> program;
@@ -115,10 +119,13 @@ void report_end(const Options& options, const Child& child,
 }
 
 int run(const Options& options) {
+  if (!options.sample.empty()) parse_sampling(options.sample, "--sample");
+  if (!options.budget.empty()) check_budget(options.budget);
   check_output(options.output);
   const RecordingDirectory directory(options.directory);
   const std::vector<std::string> environment = preload_environment(
-      {find_preload_library(), directory.path(), options.allocator, !options.no_follow});
+      {find_preload_library(), directory.path(), options.allocator, !options.no_follow,
+       options.exact ? "exact" : options.sample, options.budget});
   Child child(options.program, environment);
   if (child.exec_errno() != 0) {
     const bool missing = child.exec_errno() == ENOENT || child.exec_errno() == ENOTDIR;
@@ -167,6 +174,19 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
                   "Record here until the program ends (default: $MLA_DIR, else\n"
                   "/dev/shm/mla-UID or /tmp/mla-UID)")
       ->type_name("DIR");
+  CLI::Option* sample =
+      command
+          .add_option("--sample", options->sample,
+                      "Record one allocation in so many bytes on average, such as 512K\n"
+                      "(default: $MLA_SAMPLE, else every allocation)")
+          ->type_name("BYTES");
+  CLI::Option* budget = command
+                            .add_option("--budget", options->budget,
+                                        "Sample as densely as costs this much CPU time, such as 1%")
+                            ->type_name("PERCENT");
+  command.add_flag("--exact", options->exact, "Record every allocation, whatever $MLA_SAMPLE says")
+      ->excludes(sample)
+      ->excludes(budget);
   command.add_flag("--no-follow", options->no_follow, "Do not record programs CMD executes");
   command.add_flag("--quiet", options->quiet, "No progress line and no summary");
   command.prefix_command();

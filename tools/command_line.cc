@@ -124,6 +124,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   add_run(app, program, exit_code);
   add_report(app, exit_code);
   add_ps(app, exit_code);
+  add_ctl(app, exit_code);
   add_analyse(app, exit_code);
   add_leaks(app, exit_code);
   app.require_subcommand(1);

@@ -11,6 +11,7 @@ namespace mla {
 // `program`: what follows "--" on the command line; outlives the parsing.
 void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
+void add_ctl(CLI::App& app, int& exit_code);
 void add_ps(CLI::App& app, int& exit_code);
 void add_analyse(CLI::App& app, int& exit_code);
 void add_leaks(CLI::App& app, int& exit_code);

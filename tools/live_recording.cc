@@ -87,6 +87,14 @@ LiveRecording::~LiveRecording() { munmap(blocks_, kMappedBytes); }
 
 pid_t LiveRecording::pid() const { return static_cast<pid_t>(header_of(blocks_).pid); }
 
+uint64_t LiveRecording::sampling() const {
+  return header_of(blocks_).sampling_interval.load(std::memory_order_relaxed);
+}
+
+void LiveRecording::request_sampling(uint64_t interval) {
+  header_of(blocks_).requested_interval.store(interval, std::memory_order_relaxed);
+}
+
 LiveRecording::LiveRecording(void* blocks) : blocks_(blocks), program_(program_of(pid())) {}
 
 // The pid may be of another namespace, or have passed to another process.

@@ -29,6 +29,10 @@ class LiveRecording {
   LiveRecording& operator=(const LiveRecording&) = delete;
 
   pid_t pid() const;
+  // How densely the process records now, and the wish that it be otherwise: as
+  // SegmentHeader::sampling_interval. The process takes the wish up at its next tick.
+  uint64_t sampling() const;
+  void request_sampling(uint64_t interval);
   // Adds a timeline point where one is due. Nothing once the process is gone or has stopped.
   std::optional<LiveFigures> tick();
 

@@ -119,6 +119,11 @@ std::vector<std::string> preload_environment(const PreloadSettings& settings) {
   std::vector<std::string> ours{"LD_PRELOAD=" + preload, "MLA_DIR=" + settings.directory};
   if (!settings.allocator.empty()) ours.push_back("MLA_ALLOCATOR=" + settings.allocator);
   if (!settings.follow) ours.emplace_back("MLA_FOLLOW=0");
+  const bool exact = settings.sample == "exact";
+  if (exact || !settings.sample.empty()) {
+    ours.push_back("MLA_SAMPLE=" + (exact ? "" : settings.sample));
+  }
+  if (exact || !settings.budget.empty()) ours.push_back("MLA_BUDGET=" + settings.budget);
 
   std::vector<std::string> result;
   for (char** entry = environ; *entry != nullptr; ++entry) {

@@ -20,6 +20,9 @@ struct PreloadSettings {
   std::string directory;  // where the recordings go
   std::string allocator;  // empty: what the environment says
   bool follow = true;     // children are recorded too
+  // MLA_SAMPLE and MLA_BUDGET; empty: what the environment says. "exact": without either.
+  std::string sample;
+  std::string budget;
 };
 
 // This process's environment with LD_PRELOAD and the MLA_* variables for a program to be recorded:

@@ -149,7 +149,7 @@ struct Totals {  // heap only, except where said
   uint64_t lost_events = 0;  // events absent from every total
   double live_se = 0;        // standard errors of estimates, in bytes; 0: exact
   double alloc_se = 0;
-  uint64_t own_bytes = 0;    // memory of mla itself: file, tables, live map
+  uint64_t own_bytes = 0;  // memory of mla itself: file, tables, live map
 };
 
 // MLA_UNWIND_CHECK: captured stacks compared with libunwind's.

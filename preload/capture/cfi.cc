@@ -1,9 +1,9 @@
 // Call frame information (DWARF 5, section 6.4; Linux Standard Base, .eh_frame) to unwind rules.
-// The input is mapped read-only by the loader from the program's own files, and trusted like its code.
-#include "capture/unwind_rule.h"
-
+// The input is mapped read-only by the loader from the program's own files, and trusted like its
+// code.
 #include <dlfcn.h>
 
+#include "capture/unwind_rule.h"
 #include "segment/sys.h"
 
 namespace mla {
@@ -61,15 +61,32 @@ class Cursor {
     uint64_t value = 0;
     switch (encoding & kEncodingFormat) {
       case 0x00:
-      case 0x04: value = get<uint64_t>(); break;
-      case 0x01: value = uleb(); break;
-      case 0x02: value = get<uint16_t>(); break;
-      case 0x03: value = get<uint32_t>(); break;
-      case 0x09: value = static_cast<uint64_t>(sleb()); break;
-      case 0x0a: value = static_cast<uint64_t>(static_cast<int64_t>(get<int16_t>())); break;
-      case 0x0b: value = static_cast<uint64_t>(static_cast<int64_t>(get<int32_t>())); break;
-      case 0x0c: value = get<uint64_t>(); break;
-      default: break;
+      case 0x04:
+        value = get<uint64_t>();
+        break;
+      case 0x01:
+        value = uleb();
+        break;
+      case 0x02:
+        value = get<uint16_t>();
+        break;
+      case 0x03:
+        value = get<uint32_t>();
+        break;
+      case 0x09:
+        value = static_cast<uint64_t>(sleb());
+        break;
+      case 0x0a:
+        value = static_cast<uint64_t>(static_cast<int64_t>(get<int16_t>()));
+        break;
+      case 0x0b:
+        value = static_cast<uint64_t>(static_cast<int64_t>(get<int32_t>()));
+        break;
+      case 0x0c:
+        value = get<uint64_t>();
+        break;
+      default:
+        break;
     }
     if ((encoding & kEncodingBase) == kPcRelative) value += here;
     if ((encoding & kEncodingBase) == kDataRelative) value += data_base;
@@ -238,10 +255,17 @@ class Interpreter {
       const uint8_t op = cursor.get<uint8_t>();
       const uint8_t low = op & 0x3f;
       switch (op >> 6) {
-        case 1: reached = advance(low * fde_.code_factor); continue;
-        case 2: set(low, Saved::kOffset, static_cast<int64_t>(cursor.uleb()) * fde_.data_factor); continue;
-        case 3: restore(low); continue;
-        default: break;
+        case 1:
+          reached = advance(low * fde_.code_factor);
+          continue;
+        case 2:
+          set(low, Saved::kOffset, static_cast<int64_t>(cursor.uleb()) * fde_.data_factor);
+          continue;
+        case 3:
+          restore(low);
+          continue;
+        default:
+          break;
       }
       if (!execute_extended(op, cursor, reached)) return false;
     }
@@ -252,23 +276,36 @@ class Interpreter {
     const uint64_t code = fde_.code_factor;
     const int64_t data = fde_.data_factor;
     switch (op) {
-      case 0x00: return true;  // nop
-      case 0x01: {             // set_loc
+      case 0x00:
+        return true;  // nop
+      case 0x01: {    // set_loc
         const uint64_t to = cursor.encoded(fde_.encoding, 0);
         reached = advance(to - location_);
         return true;
       }
-      case 0x02: reached = advance(cursor.get<uint8_t>() * code); return true;
-      case 0x03: reached = advance(cursor.get<uint16_t>() * code); return true;
-      case 0x04: reached = advance(cursor.get<uint32_t>() * code); return true;
+      case 0x02:
+        reached = advance(cursor.get<uint8_t>() * code);
+        return true;
+      case 0x03:
+        reached = advance(cursor.get<uint16_t>() * code);
+        return true;
+      case 0x04:
+        reached = advance(cursor.get<uint32_t>() * code);
+        return true;
       case 0x05: {  // offset_extended
         const uint64_t reg = cursor.uleb();
         set(reg, Saved::kOffset, static_cast<int64_t>(cursor.uleb()) * data);
         return true;
       }
-      case 0x06: restore(cursor.uleb()); return true;
-      case 0x07: set(cursor.uleb(), Saved::kUndefined); return true;
-      case 0x08: set(cursor.uleb(), Saved::kSame); return true;
+      case 0x06:
+        restore(cursor.uleb());
+        return true;
+      case 0x07:
+        set(cursor.uleb(), Saved::kUndefined);
+        return true;
+      case 0x08:
+        set(cursor.uleb(), Saved::kSame);
+        return true;
       case 0x09: {  // register
         const uint64_t reg = cursor.uleb();
         cursor.uleb();
@@ -315,7 +352,9 @@ class Interpreter {
         row_.cfa_offset = cursor.sleb() * data;
         row_.cfa_expression = nullptr;
         return true;
-      case 0x13: row_.cfa_offset = cursor.sleb() * data; return true;
+      case 0x13:
+        row_.cfa_offset = cursor.sleb() * data;
+        return true;
       case 0x14: {  // val_offset
         const uint64_t reg = cursor.uleb();
         cursor.uleb();
@@ -333,8 +372,11 @@ class Interpreter {
         set_expression(reg, Saved::kOther, cursor);
         return true;
       }
-      case 0x2e: cursor.uleb(); return true;  // GNU_args_size
-      default: return false;
+      case 0x2e:
+        cursor.uleb();
+        return true;  // GNU_args_size
+      default:
+        return false;
     }
   }
 

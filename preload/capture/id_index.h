@@ -1,4 +1,5 @@
-// From a hash to the id of a record that exists already: the hash-consing index of stacks and sites.
+// From a hash to the id of a record that exists already: the hash-consing index of stacks and
+// sites.
 //
 // * Insert-only and lock-free. When half full it is replaced by one of twice the size; an id that
 //   another thread adds to the old one meanwhile may be missing in the new one. Its record is then
@@ -40,7 +41,8 @@ class IdIndex {
     if (t == nullptr || t->used.load(std::memory_order_relaxed) > t->mask() / 2) {
       grow(t);
       t = table_.load(std::memory_order_acquire);
-      if (t == nullptr || t->used.load(std::memory_order_relaxed) > t->mask() - t->mask() / 8) return;
+      if (t == nullptr || t->used.load(std::memory_order_relaxed) > t->mask() - t->mask() / 8)
+        return;
     }
     put(*t, hash, id);
   }
@@ -73,7 +75,9 @@ class IdIndex {
     uint32_t bucket(uint32_t hash) const { return hash >> (32 - bits); }
   };
 
-  static uint64_t make(uint32_t hash, uint32_t id) { return static_cast<uint64_t>(hash) << 32 | id; }
+  static uint64_t make(uint32_t hash, uint32_t id) {
+    return static_cast<uint64_t>(hash) << 32 | id;
+  }
   static uint32_t hash_of(uint64_t entry) { return static_cast<uint32_t>(entry >> 32); }
   static uint32_t id_of(uint64_t entry) { return static_cast<uint32_t>(entry); }
 

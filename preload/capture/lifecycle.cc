@@ -74,7 +74,8 @@ void inherit(const Segment& parent) {
     r->live_bytes.store(r->live_bytes.load(kRelaxed) + bytes, kRelaxed);
   };
   const uint64_t counters = h.claimed[static_cast<uint32_t>(Table::kCounters)].load(kRelaxed);
-  const uint64_t sites = segment.header().claimed[static_cast<uint32_t>(Table::kSites)].load(kRelaxed);
+  const uint64_t sites =
+      segment.header().claimed[static_cast<uint32_t>(Table::kSites)].load(kRelaxed);
   for (uint64_t i = 0; i < counters; ++i) {
     const auto* c = parent.record<format::CounterRecord>(Table::kCounters, i);
     const uint32_t site = c == nullptr ? 0 : c->site.load(std::memory_order_acquire);
@@ -110,8 +111,8 @@ void describe_parent(const Segment& parent) {
 // The first event of a forked child; only this thread exists. Pages of the parent's private memory
 // are copies; its segment is still shared with it and must not be written.
 void become_child() {
-  const bool parent_stopped = segment.header().state.load(kRelaxed) ==
-                              static_cast<uint32_t>(format::State::kStopped);
+  const bool parent_stopped =
+      segment.header().state.load(kRelaxed) == static_cast<uint32_t>(format::State::kStopped);
   static Segment parent;
   parent.take_over(segment);
   if (parent_stopped || !segment.open_private() || !segment.copy_names_of(parent)) {
@@ -149,7 +150,8 @@ bool worth_a_file() {
 
 }  // namespace
 
-void start_recording(char** program_environment, const Settings& chosen, uint32_t smallest_spacing) {
+void start_recording(char** program_environment, const Settings& chosen,
+                     uint32_t smallest_spacing) {
   if (fate != Fate::kUndecided) return;
   fate = Fate::kRefused;
   environment = program_environment;
@@ -196,7 +198,8 @@ void describe_allocator(const char* name, const char* version, const char* path)
   if (fate != Fate::kStarted) return;
   format::SegmentHeader& h = segment.header();
   const auto store = [](format::StringRef& field, const char* s) {
-    if (s != nullptr) field.store(segment.store_string(s, text_length(s)), std::memory_order_release);
+    if (s != nullptr)
+      field.store(segment.store_string(s, text_length(s)), std::memory_order_release);
   };
   store(h.allocator, name);
   store(h.allocator_version, version);

@@ -17,8 +17,8 @@
 
 namespace mla {
 
-// What makes a process worth a file: so many allocations, or so many bytes, or an allocation so long
-// after the start. Forked children are more often workers than executed programs are.
+// What makes a process worth a file: so many allocations, or so many bytes, or an allocation so
+// long after the start. Forked children are more often workers than executed programs are.
 struct Worth {
   uint64_t allocations;
   uint64_t bytes;
@@ -44,8 +44,8 @@ void describe_python(const char* version);
 // exit or _exit is about to happen. Idempotent; recording goes on (other threads may allocate).
 void note_exit(int code, bool code_known);
 
-// One event under way in this thread. entered(): it is to be recorded. While the process has no file,
-// scopes of all threads exclude each other, so that going to the file loses nothing.
+// One event under way in this thread. entered(): it is to be recorded. While the process has no
+// file, scopes of all threads exclude each other, so that going to the file loses nothing.
 class EventScope {
  public:
   EventScope() {

@@ -112,8 +112,8 @@ void LiveMap::forget_generations() {
         const uint64_t seen = leaf[s].load(std::memory_order_relaxed);
         if (seen == 0) continue;
         const uint64_t one = kHalfGenerationMask << kHalfGenerationAt;
-        const uint64_t mask = (seen & kPairFlag) != 0 ? one | one << kHalfBits
-                                                      : kGenerationMask << kGenerationAt;
+        const uint64_t mask =
+            (seen & kPairFlag) != 0 ? one | one << kHalfBits : kGenerationMask << kGenerationAt;
         if ((seen & mask) != 0) leaf[s].store(seen & ~mask, std::memory_order_relaxed);
       }
     }

@@ -8,15 +8,15 @@
 //   directory (8,192 x 16 GiB) -> middle (4,096 x 4 MiB) -> leaf of 8-byte slots
 //
 // One slot per 16 bytes of address space, or per 32 over ptmalloc2, whose smallest chunk is 32
-// bytes. jemalloc, tcmalloc and mimalloc put two blocks of up to 8 bytes into 16: the slot then holds a
-// pair, and is updated by compare-and-swap.
+// bytes. jemalloc, tcmalloc and mimalloc put two blocks of up to 8 bytes into 16: the slot then
+// holds a pair, and is updated by compare-and-swap.
 //
 //   single: 0 | size:35 | generation:3 | 0:5 | site:20        (bit 63 first)
 //   pair:   1 | 0:9 | size:4 generation:3 site:20 | the same for the block at the lower address
 //
-// Rejected: one flat reservation of 64 TiB (a program that sets RLIMIT_AS or calls mlockall after start
-// dies of it; VSZ frightens); a hash table (needs locks or tombstones, and misses the locality the
-// heap has).
+// Rejected: one flat reservation of 64 TiB (a program that sets RLIMIT_AS or calls mlockall after
+// start dies of it; VSZ frightens); a hash table (needs locks or tombstones, and misses the
+// locality the heap has).
 #pragma once
 
 #include <atomic>
@@ -45,8 +45,8 @@ class LiveMap {
   // `smallest_spacing`: 32 when blocks are never closer than 32 bytes, else 16. Once, before use.
   void configure(uint32_t smallest_spacing) { shift_ = smallest_spacing == 32 ? 5 : 4; }
 
-  // Enters a block. False if there is no memory for the leaf, or the address is above kAddressLimit.
-  // `stale` is what the slot held: a block whose free was not seen.
+  // Enters a block. False if there is no memory for the leaf, or the address is above
+  // kAddressLimit. `stale` is what the slot held: a block whose free was not seen.
   bool insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
     Slot* slot = slot_at(address);
     if (__builtin_expect(slot == nullptr || block.bytes <= kTinyBytes, 0)) {

@@ -50,7 +50,8 @@ void note_live_bytes(uint64_t live_bytes) {
   format::SegmentHeader& h = segment.header();
   uint64_t peak = h.peak_live_bytes.load(kRelaxed);
   if (live_bytes <= peak) return;
-  while (live_bytes > peak && !h.peak_live_bytes.compare_exchange_weak(peak, live_bytes, kRelaxed)) {
+  while (live_bytes > peak &&
+         !h.peak_live_bytes.compare_exchange_weak(peak, live_bytes, kRelaxed)) {
   }
   h.peak_ns.store(segment.since_start_ns(), kRelaxed);
   if (live_bytes >= next_composition_at.load(kRelaxed)) store_composition(live_bytes);
@@ -76,14 +77,18 @@ bool sum_sites(Table& table, uint64_t& sites) {
     // Signed: one thread allocates, another frees. The final sums are not below 0 but for events in
     // flight, which are cut below.
     sum->live_bytes.store(sum->live_bytes.load(kRelaxed) + c->alloc_bytes.load(kRelaxed) -
-                              c->freed_bytes.load(kRelaxed), kRelaxed);
+                              c->freed_bytes.load(kRelaxed),
+                          kRelaxed);
     sum->live_count.store(sum->live_count.load(kRelaxed) + c->alloc_count.load(kRelaxed) -
-                              c->freed_count.load(kRelaxed), kRelaxed);
+                              c->freed_count.load(kRelaxed),
+                          kRelaxed);
   }
   for (uint64_t i = 0; i < sites; ++i) {
     PeakRecord* sum = segment.record<PeakRecord>(table, i);
-    if (static_cast<int64_t>(sum->live_bytes.load(kRelaxed)) < 0) sum->live_bytes.store(0, kRelaxed);
-    if (static_cast<int64_t>(sum->live_count.load(kRelaxed)) < 0) sum->live_count.store(0, kRelaxed);
+    if (static_cast<int64_t>(sum->live_bytes.load(kRelaxed)) < 0)
+      sum->live_bytes.store(0, kRelaxed);
+    if (static_cast<int64_t>(sum->live_count.load(kRelaxed)) < 0)
+      sum->live_count.store(0, kRelaxed);
   }
   return true;
 }

@@ -99,9 +99,9 @@ void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId sit
   if (bytes > LiveMap::kMostBytes) bytes = LiveMap::kMostBytes;
   const uintptr_t address = reinterpret_cast<uintptr_t>(block);
   if (counter == nullptr || !live_map.insert(address, {site, bytes, generation}, stale)) {
-    segment.count_loss(counter == nullptr                     ? Loss::kNoThread
-                       : address >= LiveMap::kAddressLimit    ? Loss::kFarAddress
-                                                              : Loss::kNoLiveMap);
+    segment.count_loss(counter == nullptr                  ? Loss::kNoThread
+                       : address >= LiveMap::kAddressLimit ? Loss::kFarAddress
+                                                           : Loss::kNoLiveMap);
     return;
   }
   if (__builtin_expect(stale.site != SiteId::kNone, 0)) {
@@ -177,7 +177,8 @@ void record_allocation_slowly(const void* block, uint64_t bytes, const CallConte
 
 LiveBlock take_block(const void* block) {
   const auto address = reinterpret_cast<uintptr_t>(block);
-  if (block == nullptr || (current_mode() == Mode::kSampling && !may_be_recorded(address))) return {};
+  if (block == nullptr || (current_mode() == Mode::kSampling && !may_be_recorded(address)))
+    return {};
   const EventScope event;
   if (!event.entered()) return {};
   const LiveBlock taken = take_recorded(address);
@@ -226,7 +227,8 @@ void restore_block(const void* block, const LiveBlock& taken) {
   if (taken.sampled) {
     SampledBlock stale;
     restored = sample_table.insert(
-        {address, taken.site, taken.generation, {taken.bytes, taken.blocks, taken.variance}}, stale);
+        {address, taken.site, taken.generation, {taken.bytes, taken.blocks, taken.variance}},
+        stale);
   } else {
     LiveBlock stale;
     restored = live_map.insert(address, taken, stale);
@@ -259,7 +261,8 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
     count_allocated(*shard, block, bytes, heap_site(*shard, from));
     after_event(*shard);
   } else if (inner.sampled) {  // chosen once, by the inner hook; only its site changes
-    count_sample(*shard, block, {inner.bytes, inner.blocks, inner.variance}, heap_site(*shard, from));
+    count_sample(*shard, block, {inner.bytes, inner.blocks, inner.variance},
+                 heap_site(*shard, from));
   }
 }
 

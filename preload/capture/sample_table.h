@@ -1,9 +1,9 @@
 // The live blocks that were sampled, and how an unsampled free is told apart at once.
 //
-// A byte per page of address space counts the sampled blocks that begin on it; free() of anything on a
-// page of count 0 is forwarded after two loads. The rest is looked up in an exact table, cut into parts
-// with a lock of their own. Deletion moves later entries back, so the table does not decay under
-// churn as one with tombstones does.
+// A byte per page of address space counts the sampled blocks that begin on it; free() of anything
+// on a page of count 0 is forwarded after two loads. The rest is looked up in an exact table, cut
+// into parts with a lock of their own. Deletion moves later entries back, so the table does not
+// decay under churn as one with tombstones does.
 //
 // The locks protect a few dozen instructions, are never held around anything else, and are given up
 // after a bound: then the event is counted as lost.
@@ -35,7 +35,8 @@ class SampleTable {
     return leaf != nullptr &&
            leaf[(address & (kLeafSpan - 1)) >> kPageBits].load(std::memory_order_relaxed) != 0;
   }
-  // False if it could not be entered. A block already there under this address is returned in `stale`.
+  // False if it could not be entered. A block already there under this address is returned in
+  // `stale`.
   bool insert(const SampledBlock& block, SampledBlock& stale);
   // Removes the block at `address`. address 0 in the result: there is none.
   // False if its part was busy for too long.

@@ -30,13 +30,14 @@ void set_interval(uint64_t interval) {
   if (is_recording(mode)) set_mode(recording_mode());
 }
 
-// Doubles the interval while samples cost more than the budget, halves it when they cost less than a
-// quarter of it. Each sample keeps the weight it was taken with, so estimates stay unbiased.
+// Doubles the interval while samples cost more than the budget, halves it when they cost less than
+// a quarter of it. Each sample keeps the weight it was taken with, so estimates stay unbiased.
 void keep_to_budget() {
   constexpr uint64_t kLeastCpu = 20'000'000;  // ns between two decisions
   constexpr uint64_t kCoarsest = 1ULL << 40;
   const uint64_t interval = sampling_interval.load(kRelaxed);
-  if (budget_ppm == 0 || interval == format::kExactInterval || interval == format::kOffInterval) return;
+  if (budget_ppm == 0 || interval == format::kExactInterval || interval == format::kOffInterval)
+    return;
   const uint64_t cpu = sys::now_ns(CLOCK_PROCESS_CPUTIME_ID);
   const uint64_t spent = segment.header().sampling_ns.load(kRelaxed);
   const uint64_t more_cpu = cpu - last_cpu_ns.load(kRelaxed);
@@ -59,7 +60,7 @@ void start_sampling(const Settings& settings) {
 
 Mode recording_mode() {
   return sampling_interval.load(kRelaxed) == format::kExactInterval ? Mode::kRecording
-                                                                   : Mode::kSampling;
+                                                                    : Mode::kSampling;
 }
 
 bool is_sample(Shard& shard, uint64_t bytes, SampleWeight& weight) {
@@ -99,8 +100,8 @@ LiveBlock take_recorded(uintptr_t address) {
       return {};
     }
     if (sampled.address != 0) {
-      return {sampled.site, sampled.weight.bytes, sampled.generation, true, sampled.weight.blocks,
-              sampled.weight.variance};
+      return {sampled.site, sampled.weight.bytes,  sampled.generation,
+              true,         sampled.weight.blocks, sampled.weight.variance};
     }
   }
   return exact_blocks_exist.load(kRelaxed) ? live_map.take(address) : LiveBlock{};

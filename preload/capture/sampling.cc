@@ -53,8 +53,9 @@ double uniform(SampleRandom& random) {
 
 uint64_t SampleRandom::next() {
   if (state_ == 0) {
-    state_ = (reinterpret_cast<uintptr_t>(this) ^ sys::now_ns(CLOCK_MONOTONIC) *
-              0x9e3779b97f4a7c15ULL) | 1;
+    state_ =
+        (reinterpret_cast<uintptr_t>(this) ^ sys::now_ns(CLOCK_MONOTONIC) * 0x9e3779b97f4a7c15ULL) |
+        1;
   }
   state_ ^= state_ >> 12;
   state_ ^= state_ << 25;

@@ -1,11 +1,11 @@
-// Sampling of allocations by bytes: a Poisson process with one sample point every `interval` bytes on
-// average, so that what is recorded is an unbiased estimate of everything, at any size.
+// Sampling of allocations by bytes: a Poisson process with one sample point every `interval` bytes
+// on average, so that what is recorded is an unbiased estimate of everything, at any size.
 //
 // An allocation of S bytes is recorded with probability p = 1 - exp(-S / interval), and then
 // stands for S / p bytes in 1 / p blocks. (Horvitz-Thompson; unbiasing each allocation by itself,
 // as opposed to a site's sum by its mean size, which was off by 19 % in jemalloc's older profiles.)
-// The variance of one allocation's estimate is S^2 (1 - p) / p, and (S / p)^2 (1 - p) is an unbiased
-// estimate of it for a recorded one; a site's standard error is the root of their sum.
+// The variance of one allocation's estimate is S^2 (1 - p) / p, and (S / p)^2 (1 - p) is an
+// unbiased estimate of it for a recorded one; a site's standard error is the root of their sum.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,8 @@
 //
 // * One writer: the thread it is attached to. It passes to another thread when that one has ended;
 //   its counters stay and go on counting, since sites, not threads, are what they are kept by.
-// * Counter records are claimed when the thread first touches a site, so a hundred threads of twenty
+// * Counter records are claimed when the thread first touches a site, so a hundred threads of
+// twenty
 //   thousand sites cost what they use, not two million records.
 #pragma once
 
@@ -32,11 +33,11 @@ struct Shard {
   std::atomic<uint32_t> attached;  // 0 free, 1 in use
   uint32_t index;
   uint32_t tid;
-  uint32_t thread_record;       // index in Table::kThreads, 0: none
-  Shard* next;                  // list of all shards, never shortened
-  format::CounterRecord* run;   // claimed and not yet used
+  uint32_t thread_record;      // index in Table::kThreads, 0: none
+  Shard* next;                 // list of all shards, never shortened
+  format::CounterRecord* run;  // claimed and not yet used
   uint32_t run_left;
-  uint32_t events_left;         // until the next refresh
+  uint32_t events_left;  // until the next refresh
   // Since the last refresh of the totals in the header and the thread's record.
   uint64_t alloc_bytes;
   uint64_t alloc_count;
@@ -49,7 +50,7 @@ struct Shard {
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
   CachedSite cached_sites[kCachedSites];
   StackMemo memo;
-  CapturedStack stack;          // these two for MLA_UNWIND_CHECK
+  CapturedStack stack;  // these two for MLA_UNWIND_CHECK
   CapturedStack reference;
 };
 

@@ -21,7 +21,8 @@ SiteId find_or_add(NodeId native, SiteKind kind) {
   const uint32_t hash = (node * 2 + (kind == SiteKind::kMapping ? 1 : 0)) * 0x9e3779b9U;
   const uint32_t known = site_index.find(hash, [&](uint32_t id) {
     const SiteRecord* r = segment.record<SiteRecord>(Table::kSites, id);
-    return r->native == node && r->kind.load(std::memory_order_relaxed) == static_cast<uint32_t>(kind);
+    return r->native == node &&
+           r->kind.load(std::memory_order_relaxed) == static_cast<uint32_t>(kind);
   });
   if (known != IdIndex::kNone) return SiteId{known};
   const uint64_t id = segment.claim(Table::kSites);

@@ -15,11 +15,11 @@ struct CallContext {
 };
 
 // To be used in an exported hook itself, compiled with frame pointers.
-#define MLA_CALL_CONTEXT()                                       \
-  ::mla::CallContext {                                           \
-    reinterpret_cast<uintptr_t>(__builtin_return_address(0)),    \
-        reinterpret_cast<uintptr_t>(__builtin_dwarf_cfa()),      \
-        *static_cast<uintptr_t*>(__builtin_frame_address(0))     \
+#define MLA_CALL_CONTEXT()                                    \
+  ::mla::CallContext {                                        \
+    reinterpret_cast<uintptr_t>(__builtin_return_address(0)), \
+        reinterpret_cast<uintptr_t>(__builtin_dwarf_cfa()),   \
+        *static_cast<uintptr_t*>(__builtin_frame_address(0))  \
   }
 
 // Part of a thread's stack that is known to be readable. Rules read through what may be a

@@ -15,8 +15,8 @@ uintptr_t word_at(uintptr_t address) { return *reinterpret_cast<const uintptr_t*
 }  // namespace
 
 // Compares frames 0 .. count - 1, of which the innermost is known to have the same stack pointer.
-// Index of the first, going outwards, that has changed; -1 if none has. Every word was readable when
-// it was remembered, and the stack is in use.
+// Index of the first, going outwards, that has changed; -1 if none has. Every word was readable
+// when it was remembered, and the stack is in use.
 int32_t StackMemo::first_changed(uint32_t count) const {
   if (count == 0) return -1;
   uint32_t i = frames_[count - 1].checks;
@@ -80,7 +80,8 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
     while (candidate >= 0 && (candidate >= below || frames_[candidate].sp < f.sp)) --candidate;
     if (candidate >= 0) {
       const Frame& known = frames_[candidate];
-      if (known.sp == f.sp && known.pc == f.pc && !f.exact && (!known.needs_fp || known.fp == f.fp)) {
+      if (known.sp == f.sp && known.pc == f.pc && !f.exact &&
+          (!known.needs_fp || known.fp == f.fp)) {
         const int32_t changed = first_changed(static_cast<uint32_t>(candidate));
         if (changed < 0) {
           kept = static_cast<uint32_t>(candidate) + 1;
@@ -101,10 +102,12 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
     w.outer_fp_slot = info.fp_slot;
     if (step != Step::kOk) break;
   }
-  if (step == Step::kUnsupported || kept + depth > kMost || depth == 0) return walk_without_memo(from);
-  uint32_t node = kept == 0 ? format::index(root_of(step == Step::kEnd ? StackEnd::kComplete
-                                                                       : StackEnd::kIncomplete))
-                            : frames_[kept - 1].node;
+  if (step == Step::kUnsupported || kept + depth > kMost || depth == 0)
+    return walk_without_memo(from);
+  uint32_t node =
+      kept == 0
+          ? format::index(root_of(step == Step::kEnd ? StackEnd::kComplete : StackEnd::kIncomplete))
+          : frames_[kept - 1].node;
   for (uint32_t i = depth; i-- > 0;) {
     const Walked& w = walked_[i];
     const bool outer_needs = kept != 0 && frames_[kept - 1].needs_fp;

@@ -1,9 +1,9 @@
 // A thread's last stack, kept so that the next one need not be unwound again.
 //
-// Two allocations of a thread mostly share all but a few inner frames. What is remembered of a frame is
-// where its return address was read from; as long as that slot holds the same value, and the frame
-// further in has the same stack pointer, the rule leads to the same place again. So a stack is
-// recognised by comparing one word per frame (0.5 ns), not by unwinding (10 ns).
+// Two allocations of a thread mostly share all but a few inner frames. What is remembered of a
+// frame is where its return address was read from; as long as that slot holds the same value, and
+// the frame further in has the same stack pointer, the rule leads to the same place again. So a
+// stack is recognised by comparing one word per frame (0.5 ns), not by unwinding (10 ns).
 //
 // * Every outer slot is compared. To stop at the first frame with the same stack pointer and return
 //   address is wrong for 12 to 17 % of the stacks of git, cc1plus and gdb [measured].
@@ -21,20 +21,18 @@
 namespace mla {
 
 extern std::atomic<uint32_t> stack_memo_epoch;
-inline void invalidate_stack_memos() {
-  stack_memo_epoch.fetch_add(1, std::memory_order_relaxed);
-}
+inline void invalidate_stack_memos() { stack_memo_epoch.fetch_add(1, std::memory_order_relaxed); }
 
 class StackMemo {
  public:
   struct Frame {
-    uint64_t pc;        // as NodeRecord::pc
-    uintptr_t sp;       // the return address was read from sp - 8
+    uint64_t pc;   // as NodeRecord::pc
+    uintptr_t sp;  // the return address was read from sp - 8
     uintptr_t fp;
-    uint32_t node;      // of the stack that ends here
-    uint32_t site;      // of that stack, once known; 0: not yet
-    uint32_t checks;    // end of this frame's checks; those of all outer ones lie before
-    bool needs_fp;      // an outer frame's stack pointer depends on fp
+    uint32_t node;    // of the stack that ends here
+    uint32_t site;    // of that stack, once known; 0: not yet
+    uint32_t checks;  // end of this frame's checks; those of all outer ones lie before
+    bool needs_fp;    // an outer frame's stack pointer depends on fp
   };
 
   // The innermost frame of the calling thread's stack, with its node; new nodes are added to the

@@ -17,7 +17,8 @@ using format::Table;
 constinit IdIndex node_index{};
 
 uint32_t hash_of(uint32_t parent, uint64_t pc) {
-  const uint64_t mixed = (pc ^ (static_cast<uint64_t>(parent) << 32 | parent)) * 0x9e3779b97f4a7c15ULL;
+  const uint64_t mixed =
+      (pc ^ (static_cast<uint64_t>(parent) << 32 | parent)) * 0x9e3779b97f4a7c15ULL;
   return static_cast<uint32_t>((mixed ^ (mixed >> 29)) >> 16);
 }
 
@@ -61,8 +62,9 @@ void reset_trie_after_fork() { node_index.reset_after_fork(); }
 
 void forget_nodes(uint64_t low, uint64_t high) {
   node_index.forget([&](uint32_t id) {
-    const uint64_t pc = segment.record<NodeRecord>(Table::kNodes, id)->pc.load(
-                            std::memory_order_relaxed) & format::kPcAddress;
+    const uint64_t pc =
+        segment.record<NodeRecord>(Table::kNodes, id)->pc.load(std::memory_order_relaxed) &
+        format::kPcAddress;
     return pc >= low && pc < high;
   });
 }

@@ -26,5 +26,4 @@ void reset_trie_after_fork();
 // New stacks through [low, high) get new nodes: another module may be loaded there later.
 void forget_nodes(uint64_t low, uint64_t high);
 
-
 }  // namespace mla

@@ -29,9 +29,9 @@ uint64_t not_negative(uint64_t value) { return static_cast<int64_t>(value) < 0 ?
 void add_point(SegmentHeader& h, uint64_t t_ns) {
   const ResidentMemory memory = read_resident_memory();
   format::append(segment.timeline(), h.timeline_interval_ns, t_ns, memory.rss, memory.anonymous,
-                 not_negative(h.live_bytes.load(kRelaxed)), not_negative(h.live_count.load(kRelaxed)),
-                 h.alloc_count.load(kRelaxed), h.alloc_bytes.load(kRelaxed),
-                 h.mapped_bytes.load(kRelaxed));
+                 not_negative(h.live_bytes.load(kRelaxed)),
+                 not_negative(h.live_count.load(kRelaxed)), h.alloc_count.load(kRelaxed),
+                 h.alloc_bytes.load(kRelaxed), h.mapped_bytes.load(kRelaxed));
 }
 
 // Rows as a heap with the smallest on top, so that the largest stay.

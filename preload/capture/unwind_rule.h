@@ -11,14 +11,14 @@
 namespace mla {
 
 enum class RuleKind : uint8_t {
-  kNone = 0,         // no entry in the cache
-  kCfaFromSp = 1,    // CFA = sp + cfa_offset
-  kCfaFromFp = 2,    // CFA = fp + cfa_offset
+  kNone = 0,           // no entry in the cache
+  kCfaFromSp = 1,      // CFA = sp + cfa_offset
+  kCfaFromFp = 2,      // CFA = fp + cfa_offset
   kCfaFromFpSlot = 3,  // CFA = *(fp + cfa_offset); DRAP: g++ -mstackrealign, AVX functions
-  kSignal = 4,       // the frame the kernel makes for a signal handler
-  kEnd = 5,          // the outermost frame: return address undefined
-  kUnsupported = 6,  // a rule this unwinder does not know
-  kNoInfo = 7,       // no unwind information: JIT code, hand-written assembler
+  kSignal = 4,         // the frame the kernel makes for a signal handler
+  kEnd = 5,            // the outermost frame: return address undefined
+  kUnsupported = 6,    // a rule this unwinder does not know
+  kNoInfo = 7,         // no unwind information: JIT code, hand-written assembler
 };
 
 struct UnwindRule {
@@ -31,8 +31,8 @@ struct UnwindRule {
 static_assert(sizeof(UnwindRule) == 8);
 
 // The rule at `pc` from the call frame information (DWARF CFI) of the module that holds it. `pc` is
-// the address to look up: a return address minus 1, or an interrupted instruction. Takes no lock and
-// allocates nothing; about 0.3 to 1 us.
+// the address to look up: a return address minus 1, or an interrupted instruction. Takes no lock
+// and allocates nothing; about 0.3 to 1 us.
 UnwindRule compute_rule(uintptr_t pc);
 
 }  // namespace mla

@@ -69,15 +69,15 @@ struct TableShape {
 // Sizes: 2 Mi trie nodes, 1 Mi sites, 1.5 Mi counters (100 threads of 15,000 sites each).
 // Counters are handed to threads in runs of 64, 8 runs a block.
 inline constexpr TableShape kTables[kTableCount] = {
-    {1, kBlockBytes, 64, 0},       // strings: 2 MiB
-    {96, 341, 24, 64},             // modules: 8,184
-    {16, 2048, 1024, 88},          // nodes: 2,097,152
-    {16, 2048, 512, 1112},         // sites: 1,048,576
-    {64, 512, 3072, 1624},         // counters: 1,572,864
-    {128, 256, 32, 4696},          // threads: 8,192
-    {16, 2048, 512, 4728},         // peak A
-    {16, 2048, 512, 5240},         // peak B
-    {32, 1024, 1024, 5752},        // inherited
+    {1, kBlockBytes, 64, 0},  // strings: 2 MiB
+    {96, 341, 24, 64},        // modules: 8,184
+    {16, 2048, 1024, 88},     // nodes: 2,097,152
+    {16, 2048, 512, 1112},    // sites: 1,048,576
+    {64, 512, 3072, 1624},    // counters: 1,572,864
+    {128, 256, 32, 4696},     // threads: 8,192
+    {16, 2048, 512, 4728},    // peak A
+    {16, 2048, 512, 5240},    // peak B
+    {32, 1024, 1024, 5752},   // inherited
 };
 inline constexpr uint32_t kDirectoryEntries = 6776;
 inline constexpr const TableShape& shape(Table t) { return kTables[static_cast<uint32_t>(t)]; }
@@ -95,35 +95,35 @@ inline constexpr uint64_t make_string_ref(uint32_t offset, uint32_t length) {
 enum class State : uint32_t {
   kNone = 0,
   kRecording = 1,
-  kStopped = 2,  // the process went on, its recording did not; see StopReason
-  kExited = 3,   // exit or _exit was called; counts stay valid to the last event
+  kStopped = 2,   // the process went on, its recording did not; see StopReason
+  kExited = 3,    // exit or _exit was called; counts stay valid to the last event
   kReplaced = 4,  // the process executed another program, which is recorded on its own
 };
 
 enum class StopReason : uint32_t {
   kNone = 0,
-  kNoSpace = 1,      // the file system of the segment is full; stop_errno tells more
-  kNoMemory = 2,     // mmap of mla's own memory failed
-  kTableFull = 3,    // a table reached its bound
+  kNoSpace = 1,        // the file system of the segment is full; stop_errno tells more
+  kNoMemory = 2,       // mmap of mla's own memory failed
+  kTableFull = 3,      // a table reached its bound
   kForeignMemory = 4,  // the host unmapped or changed memory of mla
   kCount,
 };
 
 // Why an event is missing from the counters, or its detail from the stacks.
 enum class Loss : uint32_t {
-  kReentrant = 0,      // allocation inside mla or inside a signal handler that interrupted mla
-  kNoThread = 1,       // no thread record or counter could be had
-  kNoLiveMap = 2,      // the live map could not grow: the block is unknown, never "leaked"
-  kFarAddress = 3,     // a block above 2^47
-  kNoMapping = 4,      // the table of mappings was full or busy
-  kUnknownFree = 5,    // free of a block not seen being allocated: not an error, not a lost event
-  kMissedFree = 6,     // an address was handed out again before its free was seen; counted as freed
-  kStackTruncated = 7,  // deeper than kMaxStackDepth: the outermost frames are missing
-  kStackTableFull = 8,  // no room for a new stack: counted under a shorter one
-  kSiteTableFull = 9,   // no room for a new site: counted under kOverflowSite
+  kReentrant = 0,    // allocation inside mla or inside a signal handler that interrupted mla
+  kNoThread = 1,     // no thread record or counter could be had
+  kNoLiveMap = 2,    // the live map could not grow: the block is unknown, never "leaked"
+  kFarAddress = 3,   // a block above 2^47
+  kNoMapping = 4,    // the table of mappings was full or busy
+  kUnknownFree = 5,  // free of a block not seen being allocated: not an error, not a lost event
+  kMissedFree = 6,   // an address was handed out again before its free was seen; counted as freed
+  kStackTruncated = 7,    // deeper than kMaxStackDepth: the outermost frames are missing
+  kStackTableFull = 8,    // no room for a new stack: counted under a shorter one
+  kSiteTableFull = 9,     // no room for a new site: counted under kOverflowSite
   kStackIncomplete = 10,  // unwinding ended before the first frame of the thread
   kModuleTableFull = 11,  // frames of a module that is not in the log
-  kNoAllocator = 12,   // request refused by mla because no allocator could be found
+  kNoAllocator = 12,      // request refused by mla because no allocator could be found
   kCount = 24,
 };
 inline constexpr uint32_t kLossCount = static_cast<uint32_t>(Loss::kCount);
@@ -156,13 +156,13 @@ struct SegmentHeader {
   uint32_t parent_recorded;  // the parent was recorded by mla too: parent_segment names its file
   uint32_t thp_mode;         // 0 unknown, 1 never, 2 madvise, 3 always
   uint32_t reserved0;
-  uint64_t start_realtime_ns;   // Unix time at which recording began
-  uint64_t start_monotonic_ns;  // CLOCK_MONOTONIC at the same instant
+  uint64_t start_realtime_ns;    // Unix time at which recording began
+  uint64_t start_monotonic_ns;   // CLOCK_MONOTONIC at the same instant
   uint64_t process_start_ticks;  // /proc/PID/stat field 22; 0 unknown
   uint64_t page_bytes;
 
-  StringRef exe;             // path
-  StringRef argv;            // NUL-separated, cut at 8 KiB
+  StringRef exe;   // path
+  StringRef argv;  // NUL-separated, cut at 8 KiB
   StringRef working_directory;
   StringRef host;
   StringRef kernel;
@@ -180,7 +180,7 @@ struct SegmentHeader {
   std::atomic<uint64_t> live_count;
   std::atomic<uint64_t> alloc_bytes;
   std::atomic<uint64_t> alloc_count;
-  std::atomic<uint64_t> mapped_bytes;  // live bytes of anonymous mappings, exact
+  std::atomic<uint64_t> mapped_bytes;     // live bytes of anonymous mappings, exact
   std::atomic<uint64_t> peak_live_bytes;  // highest live_bytes ever seen
   std::atomic<uint64_t> peak_ns;
   // Which peak table holds the composition: 0 none, 1 kPeakA, 2 kPeakB. Publish field of a peak.
@@ -194,13 +194,14 @@ struct SegmentHeader {
 
   std::atomic<uint64_t> timeline_interval_ns;
   std::atomic<uint64_t> history_interval_ns;
-  std::atomic<uint64_t> tick_lock;     // 0, or the monotonic ns at which a ticker took it
-  std::atomic<uint64_t> own_private_bytes;  // mla's private memory, live map left out
+  std::atomic<uint64_t> tick_lock;           // 0, or the monotonic ns at which a ticker took it
+  std::atomic<uint64_t> own_private_bytes;   // mla's private memory, live map left out
   std::atomic<uint64_t> own_live_map_bytes;  // resident bytes of the live map, at the last tick
   std::atomic<uint64_t> losses[kLossCount];
   // MLA_UNWIND_CHECK: captures compared with libunwind, those that differed, and of the first of
   // them the frame (0: leaf) and the two program counters there.
-  // Mean bytes between two sampled allocations; kExactInterval: every one is recorded; kOffInterval: none.
+  // Mean bytes between two sampled allocations; kExactInterval: every one is recorded;
+  // kOffInterval: none.
   std::atomic<uint64_t> sampling_interval;
   // Written from outside (`mla ctl`): a new interval, or kNoRequest. Taken up by the process at its
   // next tick.

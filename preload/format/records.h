@@ -24,9 +24,9 @@ inline constexpr uint32_t kFirstSite = 2;  // the first site id handed out
 struct ModuleRecord {
   std::atomic<uint32_t> state;  // 0 unpublished, 1 loaded, 2 unloaded
   uint32_t build_id_bytes;
-  uint64_t start;  // lowest mapped address
-  uint64_t end;    // one past the highest
-  uint64_t bias;   // address in memory - address in the ELF file (l_addr)
+  uint64_t start;    // lowest mapped address
+  uint64_t end;      // one past the highest
+  uint64_t bias;     // address in memory - address in the ELF file (l_addr)
   uint64_t load_ns;  // first seen, since start_monotonic_ns
   std::atomic<uint64_t> unload_ns;
   StringRef path;
@@ -66,8 +66,8 @@ struct SiteRecord {
 static_assert(sizeof(SiteRecord) == 16);
 
 // What one shard (a thread; its shard passes to another thread once it has ended) did at one site.
-// Bytes are requested bytes, for a mapping whole pages. With sampling, counts and bytes are unbiased
-// estimates, and the variances those of the bytes: live bytes have a standard error of
+// Bytes are requested bytes, for a mapping whole pages. With sampling, counts and bytes are
+// unbiased estimates, and the variances those of the bytes: live bytes have a standard error of
 // sqrt((alloc_variance - freed_variance) * kVarianceUnit). Publish: site.
 struct CounterRecord {
   std::atomic<uint32_t> site;  // SiteId
@@ -121,7 +121,7 @@ static_assert(sizeof(InheritedRecord) == 32);
 
 // A point of the process over time. Publish: t_ns (0 = slot empty). Slots are in no order.
 struct TimelineRecord {
-  std::atomic<uint64_t> t_ns;  // since start_monotonic_ns, at least 1
+  std::atomic<uint64_t> t_ns;        // since start_monotonic_ns, at least 1
   std::atomic<uint64_t> rss_bytes;   // 0: /proc was not readable
   std::atomic<uint64_t> anon_bytes;  // resident, not backed by a file or shared memory
   std::atomic<uint64_t> live_bytes;
@@ -135,7 +135,7 @@ inline constexpr uint32_t kTimelineSlots = kTimelineBlocks * kBlockBytes / sizeo
 
 // The largest sites at one time. Publish: t_ns of the column (0 = empty). Columns are in no order.
 struct HistoryRow {
-  std::atomic<uint32_t> site;  // 0: row not used
+  std::atomic<uint32_t> site;        // 0: row not used
   std::atomic<uint32_t> live_count;  // saturates
   std::atomic<uint64_t> live_bytes;
 };
@@ -165,7 +165,8 @@ static_assert(shape(Table::kInherited).max_records() >= shape(Table::kSites).max
 constexpr bool directories_are_contiguous() {
   uint32_t next = 0;
   for (const TableShape& t : kTables) {
-    if (t.directory_index != next || t.record_bytes * t.records_per_block > kBlockBytes) return false;
+    if (t.directory_index != next || t.record_bytes * t.records_per_block > kBlockBytes)
+      return false;
     next += t.max_blocks;
   }
   return next == kDirectoryEntries;

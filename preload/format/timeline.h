@@ -64,8 +64,8 @@ Slot& claim_slot(Slot* slots, uint32_t count, std::atomic<uint64_t>& interval_ns
   }
 }
 
-inline void append(TimelineRecord* slots, std::atomic<uint64_t>& interval_ns,
-                   uint64_t t_ns, uint64_t rss_bytes, uint64_t anon_bytes, uint64_t live_bytes,
+inline void append(TimelineRecord* slots, std::atomic<uint64_t>& interval_ns, uint64_t t_ns,
+                   uint64_t rss_bytes, uint64_t anon_bytes, uint64_t live_bytes,
                    uint64_t live_count, uint64_t alloc_count, uint64_t alloc_bytes,
                    uint64_t mapped_bytes) {
   TimelineRecord& slot = claim_slot(slots, kTimelineSlots, interval_ns);

@@ -36,8 +36,9 @@ void bind_all(const struct link_map* library) {
 }
 
 bool is_complete(const struct link_map* library) {
-  constexpr const char* kRequired[] = {"malloc",         "calloc",        "realloc",  "free",
-                                       "posix_memalign", "aligned_alloc", "memalign", "malloc_usable_size"};
+  constexpr const char* kRequired[] = {
+      "malloc",         "calloc",        "realloc",  "free",
+      "posix_memalign", "aligned_alloc", "memalign", "malloc_usable_size"};
   for (const char* name : kRequired) {
     if (find_function(library, name) == nullptr) return false;
   }
@@ -76,7 +77,8 @@ const char* version_of(const Allocator& a, char* buffer, size_t capacity) {
       const auto mallctl = reinterpret_cast<Mallctl>(find_function(a.library, "mallctl"));
       const char* version = nullptr;
       size_t bytes = sizeof version;
-      if (mallctl == nullptr || mallctl("version", &version, &bytes, nullptr, 0) != 0) return nullptr;
+      if (mallctl == nullptr || mallctl("version", &version, &bytes, nullptr, 0) != 0)
+        return nullptr;
       return version;
     }
     case AllocatorKind::kTcmalloc: {
@@ -95,7 +97,8 @@ const char* version_of(const Allocator& a, char* buffer, size_t capacity) {
       text.add_number(v / 100).add(".").add_number(v / 10 % 10).add(".").add_number(v % 10);
       return text.c_str();
     }
-    case AllocatorKind::kOther: return nullptr;
+    case AllocatorKind::kOther:
+      return nullptr;
   }
   return nullptr;
 }
@@ -117,11 +120,16 @@ AllocatorKind kind_of(const struct link_map* library) {
 
 const char* name_of(AllocatorKind kind) {
   switch (kind) {
-    case AllocatorKind::kPtmalloc: return "ptmalloc2";
-    case AllocatorKind::kJemalloc: return "jemalloc";
-    case AllocatorKind::kTcmalloc: return "tcmalloc";
-    case AllocatorKind::kMimalloc: return "mimalloc";
-    case AllocatorKind::kOther: return "other";
+    case AllocatorKind::kPtmalloc:
+      return "ptmalloc2";
+    case AllocatorKind::kJemalloc:
+      return "jemalloc";
+    case AllocatorKind::kTcmalloc:
+      return "tcmalloc";
+    case AllocatorKind::kMimalloc:
+      return "mimalloc";
+    case AllocatorKind::kOther:
+      return "other";
   }
   return "other";
 }

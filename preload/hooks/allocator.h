@@ -5,7 +5,8 @@
 //   linked with, else libc).
 // * With MLA_ALLOCATOR it is that one. It must have been loaded at start (see reexec.h): Debian's
 //   jemalloc cannot be loaded later, and blocks would have two owners.
-// * It is chosen at the first call of any hook and never changed, so every block goes back to whoever
+// * It is chosen at the first call of any hook and never changed, so every block goes back to
+// whoever
 //   served it.
 #pragma once
 
@@ -43,8 +44,8 @@ struct Allocator {
 // All zero until choose_allocator() has run.
 extern Allocator allocator;
 
-// Chooses. `wanted`: value of MLA_ALLOCATOR or nullptr. If what is wanted is not loaded, what serves
-// the program anyway is chosen and false returned.
+// Chooses. `wanted`: value of MLA_ALLOCATOR or nullptr. If what is wanted is not loaded, what
+// serves the program anyway is chosen and false returned.
 bool choose_allocator(const char* wanted);
 
 const char* name_of(AllocatorKind kind);

@@ -10,11 +10,11 @@ namespace mla {
 namespace {
 
 struct Tables {
-  const ElfW(Sym)* symbols = nullptr;
+  const ElfW(Sym) * symbols = nullptr;
   const char* strings = nullptr;
   const uint32_t* gnu_hash = nullptr;
   const uint32_t* sysv_hash = nullptr;
-  const ElfW(Half)* versions = nullptr;
+  const ElfW(Half) * versions = nullptr;
 };
 
 Tables tables_of(const struct link_map* object) {
@@ -24,12 +24,23 @@ Tables tables_of(const struct link_map* object) {
     uintptr_t at = d->d_un.d_ptr;
     if (at < object->l_addr) at += object->l_addr;
     switch (d->d_tag) {
-      case DT_SYMTAB: t.symbols = reinterpret_cast<const ElfW(Sym)*>(at); break;
-      case DT_STRTAB: t.strings = reinterpret_cast<const char*>(at); break;
-      case DT_GNU_HASH: t.gnu_hash = reinterpret_cast<const uint32_t*>(at); break;
-      case DT_HASH: t.sysv_hash = reinterpret_cast<const uint32_t*>(at); break;
-      case DT_VERSYM: t.versions = reinterpret_cast<const ElfW(Half)*>(at); break;
-      default: break;
+      case DT_SYMTAB:
+        t.symbols = reinterpret_cast<const ElfW(Sym)*>(at);
+        break;
+      case DT_STRTAB:
+        t.strings = reinterpret_cast<const char*>(at);
+        break;
+      case DT_GNU_HASH:
+        t.gnu_hash = reinterpret_cast<const uint32_t*>(at);
+        break;
+      case DT_HASH:
+        t.sysv_hash = reinterpret_cast<const uint32_t*>(at);
+        break;
+      case DT_VERSYM:
+        t.versions = reinterpret_cast<const ElfW(Half)*>(at);
+        break;
+      default:
+        break;
     }
   }
   return t;
@@ -45,7 +56,7 @@ bool is_definition(const Tables& t, uint32_t i, const char* name) {
          same_text(t.strings + s.st_name, name);
 }
 
-const ElfW(Sym)* find_by_gnu_hash(const Tables& t, const char* name) {
+const ElfW(Sym) * find_by_gnu_hash(const Tables& t, const char* name) {
   uint32_t hash = 5381;
   for (const char* c = name; *c != 0; ++c) hash = hash * 33 + static_cast<uint8_t>(*c);
   const uint32_t buckets = t.gnu_hash[0];
@@ -64,7 +75,7 @@ const ElfW(Sym)* find_by_gnu_hash(const Tables& t, const char* name) {
   }
 }
 
-const ElfW(Sym)* find_by_sysv_hash(const Tables& t, const char* name) {
+const ElfW(Sym) * find_by_sysv_hash(const Tables& t, const char* name) {
   const uint32_t count = t.sysv_hash[1];
   for (uint32_t i = 0; i < count; ++i) {
     if (is_definition(t, i, name)) return &t.symbols[i];
@@ -72,7 +83,7 @@ const ElfW(Sym)* find_by_sysv_hash(const Tables& t, const char* name) {
   return nullptr;
 }
 
-const ElfW(Sym)* find(const struct link_map* object, const char* name) {
+const ElfW(Sym) * find(const struct link_map* object, const char* name) {
   if (object == nullptr) return nullptr;
   const Tables t = tables_of(object);
   if (t.symbols == nullptr || t.strings == nullptr) return nullptr;
@@ -82,9 +93,7 @@ const ElfW(Sym)* find(const struct link_map* object, const char* name) {
 
 }  // namespace
 
-const struct link_map* first_object() {
-  return _r_debug.r_map;
-}
+const struct link_map* first_object() { return _r_debug.r_map; }
 
 void* find_function(const struct link_map* object, const char* name) {
   const ElfW(Sym)* s = find(object, name);

@@ -1,8 +1,8 @@
 // Looking a function up in one particular loaded library, by reading its symbol table.
 //
-// dlsym is not used for this: it may allocate (and so call the very hook that asked), RTLD_NEXT depends
-// on the load order, and RTLD_DEFAULT may return a PLT stub that leads back to the hook. Reading
-// the tables needs no lock, no memory and no bootstrap pool.
+// dlsym is not used for this: it may allocate (and so call the very hook that asked), RTLD_NEXT
+// depends on the load order, and RTLD_DEFAULT may return a PLT stub that leads back to the hook.
+// Reading the tables needs no lock, no memory and no bootstrap pool.
 #pragma once
 
 #include <link.h>

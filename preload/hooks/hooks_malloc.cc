@@ -1,6 +1,6 @@
 // The malloc family. Each hook calls the real function first and hands its result and errno on
-// untouched; what is freed is recorded before the real call, for after it the block may already belong to
-// another thread.
+// untouched; what is freed is recorded before the real call, for after it the block may already
+// belong to another thread.
 #include <errno.h>
 
 #include "hooks/hook.h"
@@ -113,8 +113,8 @@ MLA_HOOK void* memalign(size_t alignment, size_t bytes) {
   return block;
 }
 
-// An allocator without valloc or pvalloc must still serve them: libc's own would give out blocks that
-// this allocator's free does not know.
+// An allocator without valloc or pvalloc must still serve them: libc's own would give out blocks
+// that this allocator's free does not know.
 MLA_HOOK void* valloc(size_t bytes) {
   constexpr size_t kPage = 4096;
   if (!mla::ready()) return refuse();
@@ -129,8 +129,8 @@ MLA_HOOK void* pvalloc(size_t bytes) {
   size_t rounded = 0;
   if (!mla::ready() || __builtin_add_overflow(bytes, kPage - 1, &rounded)) return refuse();
   rounded &= ~(kPage - 1);
-  void* block = allocator.pvalloc != nullptr ? allocator.pvalloc(bytes)
-                                             : allocator.memalign(kPage, rounded);
+  void* block =
+      allocator.pvalloc != nullptr ? allocator.pvalloc(bytes) : allocator.memalign(kPage, rounded);
   mla::record_allocation(block, bytes, MLA_CALL_CONTEXT());
   return block;
 }

@@ -2,9 +2,9 @@
 //
 // libstdc++'s own call malloc and free and would be recorded there, but jemalloc, tcmalloc and
 // mimalloc bring operators that bypass malloc. Plain forms are therefore served by the
-// allocator's malloc and free directly, unless a library of the program replaces the operator (then it
-// decides, and is only forwarded to). A failed request goes to the real operator, which calls the
-// new handler and throws: no state of mla's is held while an exception passes through.
+// allocator's malloc and free directly, unless a library of the program replaces the operator (then
+// it decides, and is only forwarded to). A failed request goes to the real operator, which calls
+// the new handler and throws: no state of mla's is held while an exception passes through.
 #include <errno.h>
 
 #include "hooks/hook.h"
@@ -19,7 +19,7 @@ using mla::CallContext;
 struct Operator {
   const char* name;
   void* real = nullptr;
-  bool direct = false;  // the definition is the C++ library's or the serving allocator's
+  bool direct = false;           // the definition is the C++ library's or the serving allocator's
   bool bypasses_malloc = false;  // it is the serving allocator's
   bool resolved = false;
 
@@ -118,30 +118,30 @@ using Tag = const void*;  // const std::nothrow_t&
 }  // namespace
 
 // The mangled names are the ABI's; DEFINE_* make the operator and the record of its original.
-#define DEFINE_NEW(symbol)                                \
-  MLA_HOOK void* symbol(size_t bytes) {                   \
-    static constinit Operator op{#symbol};                \
-    return make(op, bytes, MLA_CALL_CONTEXT());           \
-  }
-#define DEFINE_NEW_NOTHROW(symbol)                        \
-  MLA_HOOK void* symbol(size_t bytes, Tag tag) {          \
-    static constinit Operator op{#symbol};                \
-    return make(op, bytes, MLA_CALL_CONTEXT(), tag);      \
-  }
-#define DEFINE_NEW_ALIGNED(symbol)                                    \
-  MLA_HOOK void* symbol(size_t bytes, size_t alignment) {             \
-    static constinit Operator op{#symbol};                            \
-    return make_aligned(op, bytes, alignment, MLA_CALL_CONTEXT());    \
-  }
-#define DEFINE_NEW_ALIGNED_NOTHROW(symbol)                                 \
-  MLA_HOOK void* symbol(size_t bytes, size_t alignment, Tag tag) {         \
-    static constinit Operator op{#symbol};                                 \
-    return make_aligned(op, bytes, alignment, MLA_CALL_CONTEXT(), tag);    \
-  }
-#define DEFINE_DELETE(symbol, parameters, ...)  \
-  MLA_HOOK void symbol parameters {             \
+#define DEFINE_NEW(symbol)                      \
+  MLA_HOOK void* symbol(size_t bytes) {         \
     static constinit Operator op{#symbol};      \
-    destroy(op, __VA_ARGS__);                   \
+    return make(op, bytes, MLA_CALL_CONTEXT()); \
+  }
+#define DEFINE_NEW_NOTHROW(symbol)                   \
+  MLA_HOOK void* symbol(size_t bytes, Tag tag) {     \
+    static constinit Operator op{#symbol};           \
+    return make(op, bytes, MLA_CALL_CONTEXT(), tag); \
+  }
+#define DEFINE_NEW_ALIGNED(symbol)                                 \
+  MLA_HOOK void* symbol(size_t bytes, size_t alignment) {          \
+    static constinit Operator op{#symbol};                         \
+    return make_aligned(op, bytes, alignment, MLA_CALL_CONTEXT()); \
+  }
+#define DEFINE_NEW_ALIGNED_NOTHROW(symbol)                              \
+  MLA_HOOK void* symbol(size_t bytes, size_t alignment, Tag tag) {      \
+    static constinit Operator op{#symbol};                              \
+    return make_aligned(op, bytes, alignment, MLA_CALL_CONTEXT(), tag); \
+  }
+#define DEFINE_DELETE(symbol, parameters, ...) \
+  MLA_HOOK void symbol parameters {            \
+    static constinit Operator op{#symbol};     \
+    destroy(op, __VA_ARGS__);                  \
   }
 
 DEFINE_NEW(_Znwm)

@@ -45,7 +45,7 @@ void append(Text& list, const char* entry, uint64_t length) {
 }
 
 // The auxiliary vector lies behind the environment on the stack the kernel made.
-ElfW(auxv_t)* auxiliary_vector(char** environment) {
+ElfW(auxv_t) * auxiliary_vector(char** environment) {
   char** e = environment;
   while (*e != nullptr) ++e;
   return reinterpret_cast<ElfW(auxv_t)*>(e + 1);
@@ -85,8 +85,8 @@ void reexec(char** argv, char** environment, const char* behind, bool without_ml
   if (!without_mla) append(list, self, text_length(self));
   if (behind != nullptr) append(list, behind, text_length(behind));
   for_each_entry(find_variable(environment, "LD_PRELOAD"), [&](const char* entry, uint64_t n) {
-    const bool repeated = behind != nullptr && n == text_length(behind) &&
-                          __builtin_memcmp(entry, behind, n) == 0;
+    const bool repeated =
+        behind != nullptr && n == text_length(behind) && __builtin_memcmp(entry, behind, n) == 0;
     if (!is_mla(entry, n) && !repeated) append(list, entry, n);
   });
   static char guard[2048];
@@ -143,18 +143,19 @@ bool find_allocator_library(const char* name, char* path, unsigned long capacity
     const char* file;
   };
   constexpr Known kKnown[] = {
-      {"jemalloc", "libjemalloc.so.2"},          {"tcmalloc", "libtcmalloc_minimal.so.4"},
-      {"tcmalloc", "libtcmalloc.so.4"},          {"mimalloc", "libmimalloc.so.2"},
+      {"jemalloc", "libjemalloc.so.2"},   {"tcmalloc", "libtcmalloc_minimal.so.4"},
+      {"tcmalloc", "libtcmalloc.so.4"},   {"mimalloc", "libmimalloc.so.2"},
       {"mimalloc", "libmimalloc.so.2.0"},
   };
   constexpr const char* kDirectories[] = {
-      "/usr/local/lib",
+    "/usr/local/lib",
 #if defined(__x86_64__)
-      "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
 #else
-      "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
 #endif
-      "/usr/lib64", "/usr/lib",
+    "/usr/lib64",
+    "/usr/lib",
   };
   for (const Known& known : kKnown) {
     if (!same_text(known.name, name)) continue;

@@ -1,13 +1,13 @@
 // Running the program once more with another LD_PRELOAD, before its main().
 //
-// Needed when what must be preloaded is not, or in the wrong order: MLA_ALLOCATOR names an allocator
-// that was not loaded at start (Debian's jemalloc cannot be loaded later: its thread-local data no
-// longer fit), an allocator stands before libmla.so and would take every call, or the program brings
-// AddressSanitizer, which refuses to run with anything in front of it.
+// Needed when what must be preloaded is not, or in the wrong order: MLA_ALLOCATOR names an
+// allocator that was not loaded at start (Debian's jemalloc cannot be loaded later: its
+// thread-local data no longer fit), an allocator stands before libmla.so and would take every call,
+// or the program brings AddressSanitizer, which refuses to run with anything in front of it.
 //
-// Same pid, same argv, same environment but for LD_PRELOAD and the guard variable MLA_REEXEC, which is
-// removed again. What the kernel changes on exec is put back: the thread name, and the AT_EXECFN entry of
-// the auxiliary vector. Never under AT_SECURE, never twice.
+// Same pid, same argv, same environment but for LD_PRELOAD and the guard variable MLA_REEXEC, which
+// is removed again. What the kernel changes on exec is put back: the thread name, and the AT_EXECFN
+// entry of the auxiliary vector. Never under AT_SECURE, never twice.
 #pragma once
 
 namespace mla {

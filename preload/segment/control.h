@@ -1,8 +1,8 @@
 // The one word every hook reads first: what this process does with an event.
 //
 // It lies in a page the kernel zeroes in a forked child (MADV_WIPEONFORK), so a child notices
-// that it is one at its first event, however it was forked: fork, clone without CLONE_VM, a raw system
-// call. A vfork child shares its parent's memory, and its events are the parent's.
+// that it is one at its first event, however it was forked: fork, clone without CLONE_VM, a raw
+// system call. A vfork child shares its parent's memory, and its events are the parent's.
 #pragma once
 
 #include <atomic>

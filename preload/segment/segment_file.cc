@@ -28,7 +28,8 @@ uint64_t read_file(const char* path, char* to, uint64_t capacity) {
 }
 
 void store(format::StringRef& field, const char* s, uint64_t length) {
-  field.store(segment.store_string(s, length), std::memory_order_release);  // acquired by the reader
+  field.store(segment.store_string(s, length),
+              std::memory_order_release);  // acquired by the reader
 }
 
 // Field 22 of /proc/PID/stat; the program's name, field 2, may hold blanks and brackets.
@@ -59,8 +60,8 @@ int make_private_directory(const char* path) {
   struct stat st = {};
   const long error = sys::lstat(path, &st);
   if (error != 0) return static_cast<int>(error);
-  const bool safe = (st.st_mode & S_IFMT) == S_IFDIR && st.st_uid == sys::geteuid() &&
-                    (st.st_mode & 022) == 0;
+  const bool safe =
+      (st.st_mode & S_IFMT) == S_IFDIR && st.st_uid == sys::geteuid() && (st.st_mode & 022) == 0;
   return safe ? 0 : -1;  // EPERM
 }
 
@@ -81,7 +82,8 @@ int create_in_shared(const char* parent, const char* program, uint64_t start_ms,
   struct statfs fs = {};
   const long error = sys::statfs(parent, &fs);
   if (error != 0) return static_cast<int>(error);
-  if (needs_room && static_cast<uint64_t>(fs.f_bavail) * static_cast<uint64_t>(fs.f_bsize) < kRoomWanted) {
+  if (needs_room &&
+      static_cast<uint64_t>(fs.f_bavail) * static_cast<uint64_t>(fs.f_bsize) < kRoomWanted) {
     return -28;
   }
   char directory[128];
@@ -102,7 +104,8 @@ void mark_replaced(const char* path, uint64_t allocations, uint64_t age_ns) {
   if (n == sizeof page && other.magic == mine.magic && other.version == mine.version &&
       other.pid == mine.pid && other.fork_depth == 0 &&
       other.process_start_ticks == mine.process_start_ticks &&
-      other.state.load(std::memory_order_relaxed) == static_cast<uint32_t>(format::State::kRecording)) {
+      other.state.load(std::memory_order_relaxed) ==
+          static_cast<uint32_t>(format::State::kRecording)) {
     if (other.alloc_count.load(std::memory_order_relaxed) < allocations && age < age_ns) {
       sys::unlink(path);
     } else {

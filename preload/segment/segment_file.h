@@ -15,9 +15,9 @@ void describe_process(char** environment);
 // 0, or the -errno of the last attempt; a directory that failed is named in the header's note.
 int create_segment_file(const Settings& settings);
 
-// This process may have executed one program after another (env, then python): recordings of the same
-// process before this one are marked as replaced, or removed when they hold fewer than `allocations`
-// and lasted less than `age_ns`. Looks only into the directory of this recording.
+// This process may have executed one program after another (env, then python): recordings of the
+// same process before this one are marked as replaced, or removed when they hold fewer than
+// `allocations` and lasted less than `age_ns`. Looks only into the directory of this recording.
 void mark_replaced_recordings(uint64_t allocations, uint64_t age_ns);
 
 // Appends a line to the header's note.

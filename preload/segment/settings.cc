@@ -103,7 +103,8 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
     settings.budget_ppm = parse_percent(budget);
     if (settings.budget_ppm == 0) complain(text, "MLA_BUDGET", budget, "a percentage, such as 1%");
     constexpr uint64_t kUsual = 512 * 1024;
-    if (settings.budget_ppm != 0 && settings.sample_interval == 0) settings.sample_interval = kUsual;
+    if (settings.budget_ppm != 0 && settings.sample_interval == 0)
+      settings.sample_interval = kUsual;
   }
   if (const char* check = value_of("MLA_UNWIND_CHECK")) {
     settings.unwind_check = parse_number(check);

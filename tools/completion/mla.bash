@@ -12,7 +12,7 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps analyse leaks --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks --help --version" -- "$cur"))
     return
   fi
   if [[ $command == run ]]; then
@@ -40,11 +40,18 @@ _mla() {
     --folded) COMPREPLY=($(compgen -W "live allocated peak" -- "${cur#=}")); return ;;
     --sort) COMPREPLY=($(compgen -W "live allocated count peak temporary" -- "$cur")); return ;;
     --rule) COMPREPLY=($(compgen -W "founding" -- "$cur")); return ;;
+    --sample)
+      COMPREPLY=($(compgen -W "64K 512K 4M $([[ $command == ctl ]] && echo exact off)" -- "$cur"))
+      return
+      ;;
+    --budget) COMPREPLY=($(compgen -W "0.5% 1% 2%" -- "$cur")); return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count) return ;;
   esac
   case $command in
-    run) options="-o --output --allocator --dir --no-follow --quiet --help --" ;;
+    run) options="-o --output --allocator --dir --sample --budget --exact --no-follow --quiet
+                  --help --" ;;
+    ctl) options="--sample --help" ;;
     report) options="--json --folded --top --sort --full-stacks --debug-dir -o --output --help" ;;
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --peak --overshoot --excess --error
@@ -57,7 +64,7 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks) _mla_recordings ;;
+    report | leaks | ctl) _mla_recordings ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
   esac

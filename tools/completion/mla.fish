@@ -4,12 +4,13 @@ function __mla_recordings
     __fish_complete_suffix .mla
 end
 
-set -l commands run report ps analyse leaks
+set -l commands run report ps ctl analyse leaks
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mla -n $none -f
 complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
 complete -c mla -n $none -a report -d 'Say where the memory of a recorded process is'
 complete -c mla -n $none -a ps -d 'List the recordings on this host'
+complete -c mla -n $none -a ctl -d 'Change how densely a running process records'
 complete -c mla -n $none -a analyse -d 'Judge memory series by the founding thresholds'
 complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
 complete -c mla -n $none -l version -d 'Print the version'
@@ -19,6 +20,9 @@ set -l run '__fish_seen_subcommand_from run'
 complete -c mla -n $run -s o -l output -r -d 'Store the recording here'
 complete -c mla -n $run -l allocator -x -a 'ptmalloc2 jemalloc tcmalloc mimalloc' -d 'Allocator'
 complete -c mla -n $run -l dir -x -a '(__fish_complete_directories)' -d 'Record here'
+complete -c mla -n $run -l sample -x -a '64K 512K 4M' -d 'Record one allocation in so many bytes'
+complete -c mla -n $run -l budget -x -a '0.5% 1% 2%' -d 'CPU time for samples'
+complete -c mla -n $run -l exact -d 'Record every allocation'
 complete -c mla -n $run -l no-follow -d 'Do not record programs CMD executes'
 complete -c mla -n $run -l quiet -d 'No progress line and no summary'
 complete -c mla -n $run -x -a '(__fish_complete_subcommand)'
@@ -37,6 +41,10 @@ set -l ps '__fish_seen_subcommand_from ps'
 complete -c mla -n $ps -f
 complete -c mla -n $ps -l json -d 'Print JSON'
 complete -c mla -n $ps -l all -d 'Recordings of all users'
+
+set -l ctl '__fish_seen_subcommand_from ctl'
+complete -c mla -n $ctl -f -a '(__mla_recordings)'
+complete -c mla -n $ctl -l sample -x -a '64K 512K 4M exact off' -d 'Bytes between two records'
 
 set -l analyse '__fish_seen_subcommand_from analyse'
 complete -c mla -n $analyse -l rule -x -a founding -d 'The rule to judge by'
