@@ -25,7 +25,6 @@ constexpr LossText kLosses[] = {
     {"site_table_full", "events that found no room for a new call site"},
     {"stack_incomplete", "stacks that could not be unwound to the start of their thread"},
     {"module_table_full", "frames of modules that found no room in the module log"},
-    {"no_allocator", "requests refused because no allocator could be found"},
 };
 
 struct StopText {
@@ -37,9 +36,7 @@ struct StopText {
 constexpr StopText kStops[] = {
     {"", ""},
     {"no_space", "the file system of the recording is full"},
-    {"no_memory", "mla got no memory for its own tables"},
-    {"table_full", "a table of the recording reached its bound"},
-    {"foreign_memory", "the program unmapped or changed memory of mla"},
+    {"file_limit", "the recording may not grow further (RLIMIT_FSIZE, or its own bound)"},
 };
 
 }  // namespace

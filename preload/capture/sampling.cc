@@ -79,7 +79,7 @@ double natural_log(double x) {
 }
 
 double one_minus_exp_of_minus(double x) {
-  if (x > 60) return 1;
+  if (x > 40) return 1;  // 1 - 4e-18
   const int n = static_cast<int>(x / kLn2 + 0.5);
   const double r = static_cast<double>(n) * kLn2 - x;  // exp(-x) = 2^-n exp(r), |r| <= 0.35
   double term = r;
@@ -92,13 +92,17 @@ double one_minus_exp_of_minus(double x) {
   return n == 0 ? -less_one : 1 - scale * (1 + less_one);
 }
 
-int64_t draw_distance(SampleRandom& random, uint64_t interval) {
-  const FloatingPointScope scope;
+namespace {
+
+// The compiler may move floating-point operations past the change of the environment, but not calls
+// of functions it knows nothing about.
+#define MLA_OPAQUE __attribute__((noinline, noclone, noipa))
+
+MLA_OPAQUE int64_t distance_of(SampleRandom& random, uint64_t interval) {
   return static_cast<int64_t>(-natural_log(uniform(random)) * static_cast<double>(interval));
 }
 
-SampleWeight weigh(SampleRandom& random, uint64_t bytes, uint64_t interval) {
-  const FloatingPointScope scope;
+MLA_OPAQUE SampleWeight weight_of(SampleRandom& random, uint64_t bytes, uint64_t interval) {
   const double size = static_cast<double>(bytes);
   const double p = one_minus_exp_of_minus(size / static_cast<double>(interval));
   const double blocks = 1 / p;
@@ -110,6 +114,18 @@ SampleWeight weigh(SampleRandom& random, uint64_t bytes, uint64_t interval) {
   weight.variance = static_cast<uint64_t>(
       stands_for * stands_for * (1 - p) / static_cast<double>(format::kVarianceUnit) + 0.5);
   return weight;
+}
+
+}  // namespace
+
+int64_t draw_distance(SampleRandom& random, uint64_t interval) {
+  const FloatingPointScope scope;
+  return distance_of(random, interval);
+}
+
+SampleWeight weigh(SampleRandom& random, uint64_t bytes, uint64_t interval) {
+  const FloatingPointScope scope;
+  return weight_of(random, bytes, interval);
 }
 
 }  // namespace mla

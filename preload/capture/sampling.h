@@ -19,9 +19,11 @@ struct SampleWeight {
   uint64_t variance;  // (S / p)^2 (1 - p), in format::kVarianceUnit
 };
 
-// A thread's source of random numbers (xorshift64*); seeded at first use.
+// A thread's source of random numbers (xorshift64*); without a seed, seeded at first use.
 class SampleRandom {
  public:
+  constexpr SampleRandom() = default;
+  explicit SampleRandom(uint64_t seed) : state_(seed) {}
   uint64_t next();
 
  private:

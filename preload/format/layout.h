@@ -102,10 +102,8 @@ enum class State : uint32_t {
 
 enum class StopReason : uint32_t {
   kNone = 0,
-  kNoSpace = 1,        // the file system of the segment is full; stop_errno tells more
-  kNoMemory = 2,       // mmap of mla's own memory failed
-  kTableFull = 3,      // a table reached its bound
-  kForeignMemory = 4,  // the host unmapped or changed memory of mla
+  kNoSpace = 1,    // the file system of the segment is full; stop_errno tells more
+  kFileLimit = 2,  // RLIMIT_FSIZE, or the bound of the format
   kCount,
 };
 
@@ -123,7 +121,6 @@ enum class Loss : uint32_t {
   kSiteTableFull = 9,     // no room for a new site: counted under kOverflowSite
   kStackIncomplete = 10,  // unwinding ended before the first frame of the thread
   kModuleTableFull = 11,  // frames of a module that is not in the log
-  kNoAllocator = 12,      // request refused by mla because no allocator could be found
   kCount = 24,
 };
 inline constexpr uint32_t kLossCount = static_cast<uint32_t>(Loss::kCount);

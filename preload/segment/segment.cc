@@ -200,7 +200,8 @@ bool Segment::grow(const TableShape& s, uint64_t k) {
     block = next_block_.fetch_add(1, std::memory_order_relaxed);
     const int error = back_block(block);
     if (error != 0) {
-      stop(format::StopReason::kNoSpace, -error);
+      stop(error == -kFileTooBig ? format::StopReason::kFileLimit : format::StopReason::kNoSpace,
+           -error);
       return false;
     }
     uint32_t used = h.blocks_used.load(std::memory_order_relaxed);

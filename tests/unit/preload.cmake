@@ -9,6 +9,8 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_own_memory_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_reentry_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_rule_cache_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_sample_table_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_sampling_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_segment_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_settings_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_timeline_test.cc
@@ -16,6 +18,8 @@ add_executable(preload_tests
   ${preload}/capture/live_map.cc
   ${preload}/capture/mappings.cc
   ${preload}/capture/rule_cache.cc
+  ${preload}/capture/sample_table.cc
+  ${preload}/capture/sampling.cc
   ${preload}/hooks/elf_symbols.cc
   ${preload}/segment/control.cc
   ${preload}/segment/own_memory.cc

@@ -228,16 +228,16 @@ TEST_F(SegmentTest, StopsAtTheFileSizeLimitWithoutASignal) {
   setrlimit(RLIMIT_FSIZE, &old);
   EXPECT_EQ(current_mode(), Mode::kOff);
   EXPECT_EQ(segment_.header().state, static_cast<uint32_t>(format::State::kStopped));
-  EXPECT_EQ(segment_.header().stop_reason, static_cast<uint32_t>(format::StopReason::kNoSpace));
+  EXPECT_EQ(segment_.header().stop_reason, static_cast<uint32_t>(format::StopReason::kFileLimit));
   EXPECT_EQ(segment_.header().stop_errno, EFBIG);
   EXPECT_LE(beginning_of(directory_ / "limited").size(), 20U * format::kBlockBytes);
 }
 
 TEST_F(SegmentTest, TheFirstReasonToStopStays) {
-  segment_.stop(format::StopReason::kNoMemory, ENOMEM);
-  segment_.stop(format::StopReason::kTableFull, 1);
-  EXPECT_EQ(segment_.header().stop_reason, static_cast<uint32_t>(format::StopReason::kNoMemory));
-  EXPECT_EQ(segment_.header().stop_errno, ENOMEM);
+  segment_.stop(format::StopReason::kFileLimit, EFBIG);
+  segment_.stop(format::StopReason::kNoSpace, 1);
+  EXPECT_EQ(segment_.header().stop_reason, static_cast<uint32_t>(format::StopReason::kFileLimit));
+  EXPECT_EQ(segment_.header().stop_errno, EFBIG);
   EXPECT_EQ(current_mode(), Mode::kOff);
 }
 
