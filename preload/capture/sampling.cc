@@ -96,7 +96,11 @@ namespace {
 
 // The compiler may move floating-point operations past the change of the environment, but not calls
 // of functions it knows nothing about.
+#if defined(__clang__)
+#define MLA_OPAQUE __attribute__((noinline, optnone))
+#else
 #define MLA_OPAQUE __attribute__((noinline, noclone, noipa))
+#endif
 
 MLA_OPAQUE int64_t distance_of(SampleRandom& random, uint64_t interval) {
   return static_cast<int64_t>(-natural_log(uniform(random)) * static_cast<double>(interval));
