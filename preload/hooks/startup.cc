@@ -1,5 +1,6 @@
 #include "hooks/startup.h"
 
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -48,16 +49,21 @@ void complain_about_allocator() {
   say("the program runs on ", name_of(allocator.kind), "", "");
 }
 
-bool program_has_asan() {
+// Each must be the first to see malloc, and maps most of the address space for itself.
+bool program_has_sanitizer() {
+  constexpr const char* kStarts[] = {"__asan_init", "__hwasan_init", "__lsan_init", "__msan_init",
+                                     "__tsan_init"};
   for (const struct link_map* o = first_object(); o != nullptr; o = o->l_next) {
-    if (find_symbol(o, "__asan_init") != nullptr) return true;
+    for (const char* start : kStarts) {
+      if (find_symbol(o, start) != nullptr) return true;
+    }
   }
   return false;
 }
 
 // Puts what the recording needs in place, executing the program once more if that takes it.
 void arrange_preload(char** argv) {
-  if (program_has_asan()) {
+  if (program_has_sanitizer()) {
     refuse_recording();
     reexec(argv, environ, nullptr, true);
     return;
@@ -84,6 +90,12 @@ void arrange_preload(char** argv) {
 }
 
 }  // namespace
+
+// AddressSanitizer asks the first library that has an opinion. Its runtime starts before our
+// constructor can execute the program without libmla.so, and would end it for not being first.
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
+  return "verify_asan_link_order=0";
+}
 
 bool start() {
   if (allocator.malloc == nullptr) {
@@ -134,6 +146,7 @@ __attribute__((constructor)) void construct(int, char** argv, char** environment
     describe_serving_python();
   }
   finish_start(complaint);
+  if (recording_started()) at_quick_exit([] { note_exit(0, false); });  // runs no destructor
 }
 
 __attribute__((destructor)) void destruct() { note_exit(0, false); }
