@@ -19,8 +19,8 @@ using mla::CallContext;
 struct Operator {
   const char* name;
   void* real = nullptr;
-  bool direct = false;           // the definition is the C++ library's or the serving allocator's
-  bool bypasses_malloc = false;  // it is the serving allocator's
+  bool direct = false;  // the definition is the C++ library's or the serving allocator's
+  bool serves = false;  // the definition is the serving allocator's
   bool resolved = false;
 
   bool is_direct() {
@@ -41,12 +41,12 @@ struct Operator {
   void resolve() {
     for (const struct link_map* o = mla::find_definer(mla::own_object(), name); o != nullptr;
          o = mla::find_definer(o, name)) {
-      const bool serves = o == allocator.library;
+      const bool of_allocator = o == allocator.library;
       // The operators of an allocator that does not serve would give out foreign blocks.
-      if (!serves && mla::find_function(o, "malloc") != nullptr) continue;
+      if (!of_allocator && mla::find_function(o, "malloc") != nullptr) continue;
       real = mla::find_function(o, name);
+      serves = of_allocator;
       direct = serves || is_cxx_library(o);
-      bypasses_malloc = serves;
       resolved = true;
       return;
     }
@@ -73,31 +73,27 @@ void* make(Operator& op, size_t bytes, const CallContext& from, More... more) {
   const auto real = op.original<void* (*)(size_t, More...)>();
   if (real == nullptr) return refuse();
   void* block = real(bytes, more...);
-  if (op.bypasses_malloc) {
-    mla::record_allocation(block, bytes, from);
-  } else {
-    mla::record_outer_allocation(block, bytes, from);
-  }
+  mla::record_outer_allocation(block, bytes, from);
   return block;
 }
 
-// Aligned forms: how alignment and size become a request is the library's affair.
+// Aligned forms: how alignment and size become a request is the library's affair. The serving
+// allocator's own are memalign, which some call through a hook and some do not.
 template <class... More>
 void* make_aligned(Operator& op, size_t bytes, size_t alignment, const CallContext& from,
                    More... more) {
   if (!mla::ready()) return refuse();
   const auto real = op.original<void* (*)(size_t, size_t, More...)>();
-  if (real == nullptr) {
+  if (real == nullptr || op.serves) {
     void* block = allocator.memalign(alignment, bytes == 0 ? 1 : bytes);
-    mla::record_allocation(block, bytes, from);
-    return block;
+    if (__builtin_expect(block != nullptr, 1)) {
+      mla::record_allocation(block, bytes, from);
+      return block;
+    }
+    if (real == nullptr) return nullptr;
   }
   void* block = real(bytes, alignment, more...);
-  if (op.bypasses_malloc) {
-    mla::record_allocation(block, bytes, from);
-  } else {
-    mla::record_outer_allocation(block, bytes, from);
-  }
+  mla::record_outer_allocation(block, bytes, from);
   return block;
 }
 
