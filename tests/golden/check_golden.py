@@ -126,7 +126,7 @@ def main():
     for name in ("mla", "preload", "program", "allocator"):
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--unwind-check", type=int, default=7)
-    parser.add_argument("--losses", nargs="*", default=[], help="NAME or NAME=N: see only_expected()")
+    parser.add_argument("--losses", nargs="*", default=[], help="see only_expected()")
     parser.add_argument("--sources", nargs="+", required=True)
     options = parser.parse_args()
     if not installed(options.allocator):
