@@ -34,15 +34,17 @@ bool find(void* library, const char* name, T& out) {
   return out != nullptr;
 }
 
+// Whether the 8 bytes at any address can be read.
+bool readable(unw_word_t address) {
+  constexpr unw_word_t kWord = 7;
+  return sys::readable(address & ~kWord) && sys::readable((address + kWord) & ~kWord);
+}
+
 // libunwind tells whether memory can be read by writing it into a pipe, which it opens for ever.
 // Once a program closes all its descriptors and opens others, these are its files that libunwind
 // reads and writes. So memory is read by this function instead, and the pipe is closed.
 int read_memory(unw_addr_space_t, unw_word_t address, unw_word_t* value, int write, void*) {
-  constexpr unw_word_t kWord = 7;
-  if (write != 0) return -UNW_EINVAL;
-  if (!sys::readable(address & ~kWord) || !sys::readable((address + kWord) & ~kWord)) {
-    return -UNW_EINVAL;
-  }
+  if (write != 0 || !readable(address)) return -UNW_EINVAL;
   __builtin_memcpy(value, reinterpret_cast<const void*>(address), sizeof *value);
   return 0;
 }
@@ -110,7 +112,9 @@ bool is_signal_return(unw_word_t pc) {
 #else  // mov x8, #139; svc #0
   constexpr uint8_t kCode[] = {0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4};
 #endif
-  return __builtin_memcmp(reinterpret_cast<const void*>(pc), kCode, sizeof kCode) == 0;
+  // A frame pointer followed on a guess leads to addresses that are no code at all.
+  return readable(pc) && readable(pc + sizeof kCode - sizeof pc) &&
+         __builtin_memcmp(reinterpret_cast<const void*>(pc), kCode, sizeof kCode) == 0;
 }
 
 bool unwind(const CallContext& from, CapturedStack& out) {

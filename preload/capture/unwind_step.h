@@ -83,7 +83,7 @@ inline Step step_out_of_signal(FrameState& f, StackReader& stack) {
 
 // Goes to the caller of `f`. On anything but kOk, `f` stays what it was.
 inline Step step_by_rule(FrameState& f, StackReader& stack, StepInfo& info) {
-  const UnwindRule rule = rule_cache.rule_at(f.exact ? f.pc : f.pc - 1);
+  UnwindRule rule = rule_cache.rule_at(f.exact ? f.pc : f.pc - 1);
   info = {};
   uintptr_t cfa = 0;
   switch (rule.kind) {
@@ -113,8 +113,15 @@ inline Step step_by_rule(FrameState& f, StackReader& stack, StepInfo& info) {
       const uintptr_t start = reinterpret_cast<uintptr_t>(__libc_stack_end);
       if (f.sp <= start && start - f.sp < kAlignment) return Step::kEnd;
       // A return address that is the start of a function was put there by makecontext.
-      return !f.exact && rule_cache.rule_at(f.pc).kind != RuleKind::kNoInfo ? Step::kEnd
-                                                                            : Step::kBroken;
+      if (!f.exact && rule_cache.rule_at(f.pc).kind != RuleKind::kNoInfo) return Step::kEnd;
+      // JIT code and assembler mostly keep a frame pointer: followed as libunwind follows it, if it
+      // points a little above the frame.
+      constexpr uintptr_t kFarthest = 0x4000;
+      if (f.fp < f.sp || f.fp - f.sp > kFarthest) return Step::kBroken;
+      rule.fp_offset = -16;
+      info.uses_fp = true;
+      cfa = f.fp + 16;
+      break;
     }
   }
   // Stacks grow down: an outer frame lies higher. Else the chain is broken, and might be a loop.
