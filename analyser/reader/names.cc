@@ -25,6 +25,8 @@ constexpr LossText kLosses[] = {
     {"site_table_full", "events that found no room for a new call site"},
     {"stack_incomplete", "stacks that could not be unwound to the start of their thread"},
     {"module_table_full", "frames of modules that found no room in the module log"},
+    {"stack_heuristic",
+     "stacks through code without unwind information (JIT), followed by the frame pointer"},
 };
 
 struct StopText {

@@ -28,6 +28,7 @@ struct StepInfo {
   bool uses_fp = false;   // the caller's stack pointer was computed from fp
   bool loads_fp = false;  // the caller's fp was read from the stack ...
   uintptr_t fp_slot = 0;  // ... here
+  bool guessed = false;   // by the frame pointer, for want of a rule
   bool special = false;   // signal frame or realigned stack: not a constant offset
 };
 
@@ -119,7 +120,7 @@ inline Step step_by_rule(FrameState& f, StackReader& stack, StepInfo& info) {
       constexpr uintptr_t kFarthest = 0x4000;
       if (f.fp < f.sp || f.fp - f.sp > kFarthest) return Step::kBroken;
       rule.fp_offset = -16;
-      info.uses_fp = true;
+      info.uses_fp = info.guessed = true;
       cfa = f.fp + 16;
       break;
     }

@@ -121,6 +121,7 @@ enum class Loss : uint32_t {
   kSiteTableFull = 9,     // no room for a new site: counted under kOverflowSite
   kStackIncomplete = 10,  // unwinding ended before the first frame of the thread
   kModuleTableFull = 11,  // frames of a module that is not in the log
+  kStackHeuristic = 12,   // frames without unwind information were followed by the frame pointer
   kCount = 24,
 };
 inline constexpr uint32_t kLossCount = static_cast<uint32_t>(Loss::kCount);
