@@ -9,6 +9,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "dynamic_symbols.h"
+
 namespace mla {
 namespace {
 
@@ -63,6 +65,15 @@ std::string why_not_recorded(const std::string& program) {
     }
     if (!has_interpreter(in, header)) {
       return path + " is statically linked: there is no dynamic linker to load libmla.so";
+    }
+    const DynamicSymbols symbols = read_dynamic_symbols(path);
+    for (const char* start : {"__asan_init", "__hwasan_init", "__lsan_init", "__tsan_init"}) {
+      if (symbols.needed.count(start) + symbols.defined.count(start) != 0) {
+        return path + " is built with a sanitizer, which must be the first to see malloc";
+      }
+    }
+    if (symbols.defined.count("malloc") != 0) {
+      return path + " has its own malloc, which no library can come before";
     }
   }
   return "libmla.so was not loaded, or its directory could not be written";
