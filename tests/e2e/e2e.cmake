@@ -16,11 +16,11 @@ function(mla_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${MLA_PROGRAMS})
 endfunction()
 
-# mla_program_test(label name script [labels...]): a Python test of whole programs.
+# mla_program_test(label name script [arguments...]): a Python test of whole programs.
 function(mla_program_test label name script)
-  add_test(NAME ${label}.${name} COMMAND Python3::Interpreter -B ${script})
+  add_test(NAME ${label}.${name} COMMAND Python3::Interpreter -B ${script} ${ARGN})
   set_tests_properties(${label}.${name} PROPERTIES
-    LABELS "${label};${ARGN}" TIMEOUT 1200
+    LABELS ${label} TIMEOUT 1200
     ENVIRONMENT "PYTHONPATH=${MLA_E2E};MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=$<TARGET_FILE:mla_preload>;MLA_PROGRAMS=${MLA_PROGRAMS}")
 endfunction()
 
@@ -31,3 +31,6 @@ endforeach()
 mla_program_test(e2e exec ${MLA_E2E}/exec_test.py)
 mla_program_test(e2e fork ${MLA_E2E}/fork_test.py)
 mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)
+mla_program_test(e2e real_programs ${MLA_E2E}/real_test.py usual)
+mla_program_test(e2e real_programs_on_other_allocators ${MLA_E2E}/real_test.py others)
+set_tests_properties(e2e.real_programs_on_other_allocators PROPERTIES LABELS "e2e;long")
