@@ -11,7 +11,7 @@ uint64_t parse_sampling(const std::string& text, const std::string& option) {
   if (text == "exact") return format::kExactInterval;
   if (text == "off") return format::kOffInterval;
   constexpr uint64_t kLeast = 1024;
-  constexpr uint64_t kMost = 1ULL << 40;
+  constexpr uint64_t kMost = 1ULL << 30;
   uint64_t value = 0;
   const char* end = text.data() + text.size();
   const auto [after, error] = std::from_chars(text.data(), end, value);
@@ -23,7 +23,7 @@ uint64_t parse_sampling(const std::string& text, const std::string& option) {
   if (unit == "g" || unit == "G") factor = 1ULL << 30;
   if (error != std::errc() || factor == 0 || value > kMost / factor || value * factor < kLeast) {
     throw Error(option, "'" + text + "' is no sampling interval",
-                "give bytes from 1K to 1024G, such as 512K, or exact or off");
+                "give bytes from 1K to 1G, such as 512K, or exact or off");
   }
   return value * factor;
 }

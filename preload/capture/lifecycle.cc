@@ -1,5 +1,7 @@
 #include "capture/lifecycle.h"
 
+#include <signal.h>
+
 #include "capture/live_map.h"
 #include "capture/mappings.h"
 #include "capture/peak.h"
@@ -38,7 +40,6 @@ enum class Fate { kUndecided, kStarted, kRefused };
 
 Fate fate = Fate::kUndecided;
 Settings settings;
-char** environment;
 bool helper;       // must prove itself worth a file
 bool constructed;  // finish_start() has run
 std::atomic<uint32_t> pending_lock;
@@ -50,11 +51,39 @@ bool lock_pending() {
     if (pending_lock.compare_exchange_weak(free, 1, std::memory_order_acquire)) return true;
     if (spins > 100) sys::call(SYS_sched_yield);
   }
+  // Its holder was left by a siglongjmp. Without a file there is nothing to lose but this.
+  set_mode(Mode::kOff);
   return false;
 }
 
+// What a forked child got from its parent: the blocks of other generations in its own copies of the
+// tables, which are those of the instant of the fork, and what it has freed of them since.
+void count_inherited() {
+  const auto add = [](const LiveBlock& block) {
+    const uint64_t site = format::index(block.site);
+    if (block.generation == generation || !segment.ensure(Table::kInherited, site)) return;
+    InheritedRecord* r = segment.record<InheritedRecord>(Table::kInherited, site);
+    bump(r->live_count, block.blocks);
+    bump(r->live_bytes, block.bytes);
+  };
+  live_map.for_each(add);
+  sample_table.for_each([&](const SampledBlock& b) {
+    add({b.site, b.weight.bytes, b.generation, true, b.weight.blocks, b.weight.variance});
+  });
+  mapping_table.for_each([&](const Mapping& m) { add({m.site, m.end - m.start, m.generation}); });
+  const uint64_t sites =
+      segment.header().claimed[static_cast<uint32_t>(Table::kSites)].load(kRelaxed);
+  for (uint64_t site = 1; site < sites; ++site) {
+    InheritedRecord* r = segment.record<InheritedRecord>(Table::kInherited, site);
+    if (r == nullptr) continue;
+    bump(r->live_count, r->freed_count.load(kRelaxed));
+    bump(r->live_bytes, r->freed_bytes.load(kRelaxed));
+  }
+}
+
 void make_file() {
-  describe_process(environment);
+  if (segment.header().fork_depth != 0) count_inherited();
+  describe_process();
   if (create_segment_file(settings) != 0) {
     set_mode(Mode::kOff);
     return;
@@ -62,33 +91,6 @@ void make_file() {
   mark_replaced_recordings(kWorthExecuted.allocations, kWorthExecuted.age_ns);
   tick_if_due();
   set_mode(recording_mode());
-}
-
-// What was alive in the parent, site by site, becomes what this process inherited.
-void inherit(const Segment& parent) {
-  const format::SegmentHeader& h = parent.header();
-  const auto add = [](uint64_t site, uint64_t count, uint64_t bytes) {
-    if (!segment.ensure(Table::kInherited, site)) return;
-    InheritedRecord* r = segment.record<InheritedRecord>(Table::kInherited, site);
-    r->live_count.store(r->live_count.load(kRelaxed) + count, kRelaxed);
-    r->live_bytes.store(r->live_bytes.load(kRelaxed) + bytes, kRelaxed);
-  };
-  const uint64_t counters = h.claimed[static_cast<uint32_t>(Table::kCounters)].load(kRelaxed);
-  const uint64_t sites =
-      segment.header().claimed[static_cast<uint32_t>(Table::kSites)].load(kRelaxed);
-  for (uint64_t i = 0; i < counters; ++i) {
-    const auto* c = parent.record<format::CounterRecord>(Table::kCounters, i);
-    const uint32_t site = c == nullptr ? 0 : c->site.load(std::memory_order_acquire);
-    if (site == 0 || site >= sites) continue;
-    add(site, c->alloc_count.load(kRelaxed) - c->freed_count.load(kRelaxed),
-        c->alloc_bytes.load(kRelaxed) - c->freed_bytes.load(kRelaxed));
-  }
-  for (uint64_t site = 1; site < sites; ++site) {
-    const auto* r = parent.record<InheritedRecord>(Table::kInherited, site);
-    if (r == nullptr || r->live_count.load(kRelaxed) == 0) continue;
-    add(site, r->live_count.load(kRelaxed) - r->freed_count.load(kRelaxed),
-        r->live_bytes.load(kRelaxed) - r->freed_bytes.load(kRelaxed));
-  }
 }
 
 void describe_parent(const Segment& parent) {
@@ -105,12 +107,18 @@ void describe_parent(const Segment& parent) {
   h.sampling_interval.store(from.sampling_interval.load(kRelaxed), kRelaxed);
   h.ever_sampled.store(from.ever_sampled.load(kRelaxed), kRelaxed);
   h.budget_ppm = from.budget_ppm;
+  h.settings.store(from.settings.load(kRelaxed), kRelaxed);
   h.parent_segment.store(segment.store_string(parent.path(), text_length(parent.path())), kRelaxed);
 }
 
-// The first event of a forked child; only this thread exists. Pages of the parent's private memory
-// are copies; its segment is still shared with it and must not be written.
+// The first event of a forked child; its other threads, if it has made any, wait for nothing and
+// forward. Pages of the parent's private memory are copies; its segment is still shared with it and
+// must not be written.
 void become_child() {
+  Mode unset = Mode::kUnset;
+  if (!control->mode.compare_exchange_strong(unset, Mode::kBecoming, std::memory_order_acquire)) {
+    return;
+  }
   const bool parent_stopped =
       segment.header().state.load(kRelaxed) == static_cast<uint32_t>(format::State::kStopped);
   static Segment parent;
@@ -121,7 +129,6 @@ void become_child() {
     return;
   }
   describe_parent(parent);
-  inherit(parent);
   parent.unmap();
   // Another thread of the parent may have been inside libunwind, holding its lock for ever.
   if (reset_shards_after_fork()) drop_reference_unwinder();
@@ -132,8 +139,11 @@ void become_child() {
   reset_peak_after_fork();
   reset_ticks_after_fork();
   if (!mapping_table.reset_after_fork()) segment.count_loss(Loss::kNoMapping);
+  reset_sampler_after_fork();
   if (++generation == LiveMap::kGenerations) {
     live_map.forget_generations();
+    mapping_table.forget_generations();
+    sample_table.forget_generations();
     generation = 1;
   }
   helper = true;
@@ -150,11 +160,9 @@ bool worth_a_file() {
 
 }  // namespace
 
-void start_recording(char** program_environment, const Settings& chosen,
-                     uint32_t smallest_spacing) {
+void start_recording(char** environment, const Settings& chosen, uint32_t smallest_spacing) {
   if (fate != Fate::kUndecided) return;
   fate = Fate::kRefused;
-  environment = program_environment;
   settings = chosen;
   unwind_check_interval = chosen.unwind_check;
   if (!map_control_page()) return;
@@ -162,6 +170,7 @@ void start_recording(char** program_environment, const Settings& chosen,
   if (!segment.open_private()) return;
   live_map.configure(smallest_spacing);
   start_sampling(settings);
+  store_settings(environment);
   // With libmla in our own LD_PRELOAD but not in the parent's, someone started us to be recorded.
   // Otherwise (also with a system-wide /etc/ld.so.preload) this may be anyone's short helper.
   const char* preload = find_variable(environment, "LD_PRELOAD");
@@ -177,8 +186,8 @@ void start_recording(char** program_environment, const Settings& chosen,
 void finish_start(const char* complaint) {
   if (fate != Fate::kStarted) return;
   ReentryGuard guard;
-  if (!load_reference_unwinder(settings.reference_unwinder) &&
-      (settings.reference_unwinder || settings.unwind_check != 0)) {
+  const bool often = settings.reference_unwinder || settings.unwind_check != 0;
+  if (!load_reference_unwinder(settings.reference_unwinder, often) && often) {
     add_note("libunwind.so.8 is not installed (package libunwind8): its checks were not made");
   }
   watch_thread_ends();
@@ -227,9 +236,24 @@ void note_exit(int code, bool code_known) {
   h.state.store(static_cast<uint32_t>(format::State::kExited), std::memory_order_release);
 }
 
+namespace {
+
+// The frame that marked this thread busy is gone if a frame further out on the same stack comes by.
+// On an alternate signal stack addresses say nothing.
+bool was_abandoned() {
+  if (reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) <= thread_local_state.busy_at) {
+    return false;
+  }
+  stack_t alternate = {};
+  return sys::call(SYS_sigaltstack, 0, sys::arg(&alternate)) == 0 &&
+         (alternate.ss_flags & SS_ONSTACK) == 0;
+}
+
+}  // namespace
+
 void EventScope::enter_slowly() {
   Mode mode = current_mode();
-  if (!guard_.entered()) {
+  if (!guard_.entered() && !(was_abandoned() && guard_.take_over())) {
     if (is_recording(mode) && !thread_local_state.calling_out) {
       segment.count_loss(Loss::kReentrant);
     }

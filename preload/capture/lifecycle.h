@@ -27,7 +27,7 @@ struct Worth {
 inline constexpr Worth kWorthExecuted = {5000, 4 << 20, 100'000'000};
 inline constexpr Worth kWorthForked = {1000, 256 << 10, 100'000'000};
 
-// With the program's environment (kept): recording begins, in private memory.
+// With the program's environment: recording begins, in private memory.
 // `smallest_spacing`: see LiveMap::configure(). Does nothing when it was called before.
 void start_recording(char** environment, const Settings& settings, uint32_t smallest_spacing);
 // From the constructor, when the loader can be used: what start_recording() could not do.

@@ -120,6 +120,14 @@ void LiveMap::forget_generations() {
   }
 }
 
+bool LiveMap::resident_pages(const Slot* leaf, unsigned char* resident) const {
+  return sys::mincore(leaf, leaf_bytes(), resident) == 0;
+}
+
+LiveBlock LiveMap::unpack_half_of(uint64_t slot, uint32_t half) {
+  return unpack_half(slot >> (half * kHalfBits) & kHalfMask);
+}
+
 uint64_t LiveMap::resident_bytes() const {
   uint64_t pages = 0;
   unsigned char resident[1024];

@@ -69,6 +69,34 @@ class LiveMap {
   // Returns the block and leaves it.
   LiveBlock find(uintptr_t address) const;
 
+  // Calls each(block) for every block. Reads only resident pages.
+  template <class Each>
+  void for_each(Each each) const {
+    for (const std::atomic<Middle*>& up : directory_) {
+      const Middle* middle = up.load(std::memory_order_acquire);
+      for (uint32_t i = 0; middle != nullptr && i < 1U << kMiddleBits; ++i) {
+        const Slot* leaf = middle->leaf[i].load(std::memory_order_acquire);
+        unsigned char resident[kMostLeafPages];
+        if (leaf == nullptr || !resident_pages(leaf, resident)) continue;
+        for (uint64_t s = 0; s < leaf_bytes() / sizeof(Slot); ++s) {
+          if ((s & (kSlotsPerPage - 1)) == 0 && (resident[s / kSlotsPerPage] & 1) == 0) {
+            s += kSlotsPerPage - 1;
+            continue;
+          }
+          const uint64_t seen = leaf[s].load(std::memory_order_relaxed);
+          if ((seen & kPairFlag) != 0) {
+            for (uint32_t at = 0; at < 2; ++at) {
+              const LiveBlock half = unpack_half_of(seen, at);
+              if (half.site != format::SiteId::kNone) each(half);
+            }
+          } else if (seen != 0) {
+            each(unpack(seen));
+          }
+        }
+      }
+    }
+  }
+
   // Makes every block one of generation 0. Call in a forked child, with no other thread.
   void forget_generations();
   // Resident bytes of the leaves. Asks the kernel: one system call per leaf.
@@ -89,6 +117,8 @@ class LiveMap {
 
   static constexpr uint32_t kLeafBits = 22;
   static constexpr uint64_t kLeafSpan = 1ULL << kLeafBits;
+  static constexpr uint64_t kSlotsPerPage = 4096 / sizeof(Slot);
+  static constexpr uint32_t kMostLeafPages = (kLeafSpan >> 4) / kSlotsPerPage;
   static constexpr uint32_t kMiddleBits = 12;
   static constexpr uint32_t kDirectoryBits = 47 - kLeafBits - kMiddleBits;
   struct Middle {
@@ -118,6 +148,8 @@ class LiveMap {
     return leaf == nullptr ? nullptr : leaf + ((address & (kLeafSpan - 1)) >> shift_);
   }
   Slot* make_slot(uintptr_t address);
+  bool resident_pages(const Slot* leaf, unsigned char* resident) const;
+  static LiveBlock unpack_half_of(uint64_t slot, uint32_t half);
   bool insert_slowly(uintptr_t address, const LiveBlock& block, LiveBlock& stale);
   static LiveBlock take_half(Slot& slot, uintptr_t address);
   uint64_t leaf_bytes() const { return (kLeafSpan >> shift_) * sizeof(Slot); }

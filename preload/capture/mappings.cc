@@ -9,10 +9,12 @@ MappingTable mapping_table;
 
 bool MappingTable::lock() {
   for (uint32_t spins = 0; spins < kMostSpins; ++spins) {
-    uint32_t free = 0;
-    if (locked_.compare_exchange_weak(free, 1, std::memory_order_acquire)) return true;
+    uint32_t seen = 0;
+    if (locked_.compare_exchange_weak(seen, 1, std::memory_order_acquire)) return true;
+    if (seen == 2) return false;
     if (spins >= kSpinsBeforeYield) sys::call(SYS_sched_yield);  // its holder has no processor
   }
+  locked_.store(2, std::memory_order_relaxed);
   return false;
 }
 

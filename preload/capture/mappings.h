@@ -60,6 +60,15 @@ class MappingTable {
     return complete;
   }
 
+  template <class Each>
+  void for_each(Each each) const {
+    for (uint32_t i = 0; i < count_; ++i) each(table_[i]);
+  }
+  // Makes every mapping one of generation 0. Call in a forked child, with no other thread.
+  void forget_generations() {
+    for (uint32_t i = 0; i < count_; ++i) table_[i].generation = 0;
+  }
+
   // In a forked child: another thread of the parent may have held the lock. False if so: the table
   // may be half-changed and has been emptied.
   bool reset_after_fork();
@@ -75,7 +84,7 @@ class MappingTable {
   bool insert_at(uint32_t i, const Mapping& mapping);
   void erase(uint32_t i);
 
-  std::atomic<uint32_t> locked_;
+  std::atomic<uint32_t> locked_;  // 2: its holder was left by a siglongjmp, nobody waits again
   uint32_t count_ = 0;
   Mapping* table_ = nullptr;
 };

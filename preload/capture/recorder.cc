@@ -108,6 +108,7 @@ void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId sit
     segment.count_loss(Loss::kMissedFree);
     count_freed(shard, stale);
   }
+  thread_local_state.last_recorded = address;
   bump(counter->alloc_count, 1);
   bump(counter->alloc_bytes, bytes);
   shard.alloc_count += 1;
@@ -133,6 +134,7 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
     count_freed(shard, {stale.site, stale.weight.bytes, stale.generation, true, stale.weight.blocks,
                         stale.weight.variance});
   }
+  thread_local_state.last_recorded = sampled.address;
   bump(counter->alloc_count, weight.blocks);
   bump(counter->alloc_bytes, weight.bytes);
   bump(counter->alloc_variance, weight.variance);
@@ -146,8 +148,13 @@ void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallCo
   if (!is_sample(shard, bytes == 0 ? 1 : bytes, weight)) return;
   const uint64_t begin = sys::now_ns(CLOCK_MONOTONIC);
   count_sample(shard, block, weight, heap_site(shard, from));
-  refresh(shard);
-  segment.header().sampling_ns.fetch_add(sys::now_ns(CLOCK_MONOTONIC) - begin, kRelaxed);
+  refresh_totals(shard);
+  refresh_thread_name(shard);
+  // A thread that lost its processor meanwhile did not use it for so long.
+  constexpr uint64_t kLongest = 50'000;
+  const uint64_t took = sys::now_ns(CLOCK_MONOTONIC) - begin;
+  segment.header().sampling_ns.fetch_add(took < kLongest ? took : kLongest, kRelaxed);
+  tick_if_due();
 }
 
 }  // namespace
@@ -242,9 +249,12 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
   if (!event.entered()) return;
   Shard* shard = current_shard();
   if (shard == nullptr) return;
+  // Only what a hook recorded for this very block during the call is replaced. A replaced operator
+  // that serves from a pool of its own has had its chunks recorded, and its objects are none of the
+  // heap's.
+  if (thread_local_state.last_recorded != reinterpret_cast<uintptr_t>(block)) return;
   const LiveBlock inner = take_recorded(reinterpret_cast<uintptr_t>(block));
   if (inner.site != SiteId::kNone) {
-    // This very thread recorded it, so its counters can be taken back.
     CounterRecord* counter = counter_of(*shard, inner.site);
     if (counter != nullptr) {
       bump(counter->alloc_count, uint64_t{0} - inner.blocks);

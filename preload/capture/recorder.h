@@ -25,7 +25,9 @@ inline void record_allocation(const void* block, uint64_t bytes, const CallConte
 inline void record_free(const void* block);
 
 // `block` was given out by a function that itself may have called a hook (operator new over
-// libstdc++): what that hook recorded is replaced by a record of `bytes` at `from`.
+// libstdc++): what that hook recorded since begin_outer_allocation() is replaced by a record of
+// `bytes` at `from`.
+inline void begin_outer_allocation() { thread_local_state.last_recorded = 0; }
 void record_outer_allocation(const void* block, uint64_t bytes, const CallContext& from);
 
 // realloc in two steps. take_block() forgets the block before the call without counting;
@@ -60,7 +62,7 @@ void record_free_slowly(const void* block);
 // With sampling, one subtraction and one branch for an allocation that is no sample.
 inline void record_allocation(const void* block, uint64_t bytes, const CallContext& from) {
   if (current_mode() == Mode::kSampling) {
-    thread_local_state.countdown -= static_cast<int64_t>(bytes);
+    thread_local_state.countdown -= static_cast<int64_t>(bytes | (bytes == 0));
     if (__builtin_expect(thread_local_state.countdown >= 0, 1)) return;
   }
   record_allocation_slowly(block, bytes, from);

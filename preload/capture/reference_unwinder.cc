@@ -1,6 +1,7 @@
 #include "capture/reference_unwinder.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
@@ -23,6 +24,7 @@ struct Functions {
   void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
   unw_addr_space_t* address_space;
   unw_accessors_t* (*get_accessors)(unw_addr_space_t);
+  int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
 };
 Functions unw;
 bool loaded;
@@ -75,7 +77,7 @@ void replace_memory_access() {
 
 }  // namespace
 
-bool load_reference_unwinder(bool forced) {
+bool load_reference_unwinder(bool forced, bool cached) {
   void* library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return false;
   // The macros of libunwind.h give the architecture's names, such as _ULx86_64_step.
@@ -85,8 +87,13 @@ bool load_reference_unwinder(bool forced) {
            find(library, MLA_STRING(unw_get_reg), unw.get_reg) &&
            find(library, MLA_STRING(unw_flush_cache), unw.flush_cache) &&
            find(library, MLA_STRING(unw_local_addr_space), unw.address_space) &&
-           find(library, MLA_STRING(unw_get_accessors), unw.get_accessors);
+           find(library, MLA_STRING(unw_get_accessors), unw.get_accessors) &&
+           find(library, MLA_STRING(unw_set_caching_policy), unw.set_caching_policy);
   if (loaded) replace_memory_access();
+  // libunwind holds the lock of its cache while it waits for the loader's: a deadlock with a
+  // program that allocates in a callback of dl_iterate_phdr. As a fallback it does without; where
+  // every stack is to be checked or made by it, that would be too slow.
+  if (loaded && !cached) unw.set_caching_policy(*unw.address_space, UNW_CACHE_NONE);
   forced_by_user = loaded && forced;
   return loaded;
 }
@@ -97,10 +104,19 @@ bool reference_unwinder_forced() { return forced_by_user; }
 
 namespace {
 
+// The library may allocate and change errno.
 class CallingOut {
  public:
-  CallingOut() { thread_local_state.calling_out = true; }
-  ~CallingOut() { thread_local_state.calling_out = false; }
+  CallingOut() : errno_(errno) { thread_local_state.calling_out = true; }
+  ~CallingOut() {
+    thread_local_state.calling_out = false;
+    errno = errno_;
+  }
+  CallingOut(const CallingOut&) = delete;
+  CallingOut& operator=(const CallingOut&) = delete;
+
+ private:
+  int errno_;
 };
 
 // The frame the kernel makes for a signal handler, recognised as gdb does it: its code is the call

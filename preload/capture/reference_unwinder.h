@@ -10,8 +10,9 @@
 namespace mla {
 
 // Call from the constructor only: it uses the loader. `forced`: MLA_UNWIND=libunwind.
+// `cached`: it will be called often.
 // False when the library is missing.
-bool load_reference_unwinder(bool forced);
+bool load_reference_unwinder(bool forced, bool cached);
 
 // Whether every stack is to be unwound by libunwind.
 bool reference_unwinder_forced();

@@ -9,10 +9,12 @@ constinit SampleTable sample_table{};
 
 bool SampleTable::lock(Part& part) {
   for (uint32_t spins = 0; spins < kMostSpins; ++spins) {
-    uint32_t free = 0;
-    if (part.locked.compare_exchange_weak(free, 1, std::memory_order_acquire)) return true;
+    uint32_t seen = 0;
+    if (part.locked.compare_exchange_weak(seen, 1, std::memory_order_acquire)) return true;
+    if (seen == 2) return false;
     if (spins >= kSpinsBeforeYield) sys::call(SYS_sched_yield);
   }
+  part.locked.store(2, std::memory_order_relaxed);
   return false;
 }
 
@@ -117,8 +119,19 @@ bool SampleTable::take(uintptr_t address, SampledBlock& out) {
   return true;
 }
 
+void SampleTable::forget_generations() {
+  for (Part& part : parts_) {
+    for (uint32_t i = 0; i < part.capacity; ++i) part.slots[i].generation = 0;
+  }
+}
+
 void SampleTable::reset_after_fork() {
-  for (Part& part : parts_) part.locked.store(0, std::memory_order_relaxed);
+  for (Part& part : parts_) {
+    if (part.locked.load(std::memory_order_relaxed) == 0) continue;
+    part.slots = nullptr;
+    part.count = part.capacity = 0;
+    part.locked.store(0, std::memory_order_relaxed);
+  }
 }
 
 }  // namespace mla

@@ -42,7 +42,17 @@ class SampleTable {
   // False if its part was busy for too long.
   bool take(uintptr_t address, SampledBlock& out);
 
-  // In a forked child: a lock may be that of a thread which does not exist here.
+  template <class Each>
+  void for_each(Each each) const {
+    for (const Part& part : parts_) {
+      for (uint32_t i = 0; i < part.capacity; ++i) {
+        if (part.slots[i].address != 0) each(part.slots[i]);
+      }
+    }
+  }
+  // Makes every block one of generation 0. Call in a forked child, with no other thread.
+  void forget_generations();
+  // In a forked child: a part that a thread of the parent was changing is emptied.
   void reset_after_fork();
 
  private:
@@ -57,7 +67,7 @@ class SampleTable {
   static constexpr uint8_t kSaturated = 255;  // stays: the page is then always looked up
 
   struct Part {
-    std::atomic<uint32_t> locked;
+    std::atomic<uint32_t> locked;  // 2: its holder was left by a siglongjmp, nobody waits again
     uint32_t count = 0;
     uint32_t capacity = 0;  // power of two
     SampledBlock* slots = nullptr;

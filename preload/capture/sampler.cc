@@ -34,14 +34,14 @@ void set_interval(uint64_t interval) {
 // a quarter of it. Each sample keeps the weight it was taken with, so estimates stay unbiased.
 void keep_to_budget() {
   constexpr uint64_t kLeastCpu = 20'000'000;  // ns between two decisions
-  constexpr uint64_t kCoarsest = 1ULL << 40;
+  constexpr uint64_t kCoarsest = 1ULL << 30;
   const uint64_t interval = sampling_interval.load(kRelaxed);
   if (budget_ppm == 0 || interval == format::kExactInterval || interval == format::kOffInterval)
     return;
   const uint64_t cpu = sys::now_ns(CLOCK_PROCESS_CPUTIME_ID);
   const uint64_t spent = segment.header().sampling_ns.load(kRelaxed);
   const uint64_t more_cpu = cpu - last_cpu_ns.load(kRelaxed);
-  if (more_cpu < kLeastCpu) return;
+  if (more_cpu < kLeastCpu || spent < last_sampling_ns.load(kRelaxed)) return;
   const uint64_t ppm = (spent - last_sampling_ns.load(kRelaxed)) * 1'000'000 / more_cpu;
   last_cpu_ns.store(cpu, kRelaxed);
   last_sampling_ns.store(spent, kRelaxed);
@@ -90,6 +90,11 @@ void adjust_sampling() {
     set_interval(asked);
   }
   keep_to_budget();
+}
+
+void reset_sampler_after_fork() {
+  last_cpu_ns.store(0, kRelaxed);
+  last_sampling_ns.store(0, kRelaxed);
 }
 
 LiveBlock take_recorded(uintptr_t address) {

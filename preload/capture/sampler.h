@@ -30,6 +30,9 @@ bool is_sample(Shard& shard, uint64_t bytes, SampleWeight& weight);
 // Takes up what was asked for from outside (`mla ctl`), and keeps to the budget. At ticks.
 void adjust_sampling();
 
+// In a forked child: its CPU time begins anew.
+void reset_sampler_after_fork();
+
 // Whether the block may have been recorded: if not, its free need not be looked at.
 inline bool may_be_recorded(uintptr_t address) {
   return (sampled_blocks_exist.load(std::memory_order_relaxed) && sample_table.may_hold(address)) ||

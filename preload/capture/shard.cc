@@ -5,6 +5,7 @@
 
 #include "capture/peak.h"
 #include "capture/thread_local.h"
+#include "segment/control.h"
 #include "segment/own_memory.h"
 #include "segment/segment.h"
 #include "segment/sys.h"
@@ -37,6 +38,7 @@ void begin_thread(Shard& shard) {
   shard.tid = sys::gettid();
   shard.name_read_ns = 0;
   shard.sampled_at_interval = 0;
+  shard.memo.forget();
   shard.thread_record = 0;
   const uint64_t i = segment.claim(Table::kThreads);
   if (i == Segment::kNoRecord) return;  // more threads than the table holds: theirs have no record
@@ -55,11 +57,15 @@ void end_thread(void* p) {
   ThreadLocal& local = thread_local_state;
   // A shard of a forgotten mapping, or a signal handler's event in progress: leave it attached.
   if (!guard.entered() || local.shard != &shard) return;
-  refresh_totals(shard);
-  refresh_thread_name(shard);
-  if (ThreadRecord* record = thread_record(shard)) {
-    record->end_ns.store(segment.since_start_ns(), kRelaxed);
-    record->state.store(2, kRelaxed);
+  // In a forked child that has not noticed yet the segment is still its parent's; before there is a
+  // file it may only be touched within an EventScope.
+  if (is_recording(current_mode())) {
+    refresh_totals(shard);
+    refresh_thread_name(shard);
+    if (ThreadRecord* record = thread_record(shard)) {
+      record->end_ns.store(segment.since_start_ns(), kRelaxed);
+      record->state.store(2, kRelaxed);
+    }
   }
   local.shard = nullptr;
   local.ended = true;

@@ -3,6 +3,7 @@
 #include "capture/reference_unwinder.h"
 #include "capture/stack_trie.h"
 #include "capture/unwind_step.h"
+#include "segment/segment.h"
 
 namespace mla {
 
@@ -71,6 +72,7 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
   uint32_t kept = 0;
   uint32_t depth = 0;
   StepInfo info;
+  bool guessed = false;
   Step step = Step::kOk;
   for (;;) {
     if (f.pc < kLowestCode) {
@@ -100,10 +102,12 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
     w.loads_fp = info.loads_fp;
     w.special = info.special;
     w.outer_fp_slot = info.fp_slot;
+    guessed |= info.guessed;
     if (step != Step::kOk) break;
   }
   if (step == Step::kUnsupported || kept + depth > kMost || depth == 0)
     return walk_without_memo(from);
+  if (guessed) segment.count_loss(format::Loss::kStackHeuristic);
   uint32_t node =
       kept == 0
           ? format::index(root_of(step == Step::kEnd ? StackEnd::kComplete : StackEnd::kIncomplete))

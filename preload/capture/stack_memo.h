@@ -39,6 +39,12 @@ class StackMemo {
   // trie. The caller may keep a site in it. Valid until the next call.
   Frame& capture(const CallContext& from);
 
+  // Another thread's stacks follow.
+  void forget() {
+    count_ = 0;
+    readable_ = {};
+  }
+
   // The stack captured last, for comparing.
   void copy_to(CapturedStack& out) const;
 

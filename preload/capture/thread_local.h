@@ -1,4 +1,4 @@
-// What mla keeps in each thread's static TLS: 24 bytes, because that space is scarce for everyone.
+// What mla keeps in each thread's static TLS: 40 bytes, because that space is scarce for everyone.
 #pragma once
 
 #include <atomic>
@@ -11,9 +11,11 @@ struct Shard;
 struct ThreadLocal {
   int64_t countdown;  // bytes until the next sample point; sampling begins at the first one below 0
   Shard* shard;       // nullptr until the thread's first event, and again once it has ended
-  bool busy;          // this thread is inside mla: events are forwarded and not recorded
-  bool ended;         // its TLS destructors are running
-  bool calling_out;   // mla is calling a library: allocations are that library's, not the program's
+  uintptr_t busy_at;  // an address in the frame that set `busy`
+  uintptr_t last_recorded;  // address of the block this thread recorded last
+  bool busy;                // this thread is inside mla: events are forwarded and not recorded
+  bool ended;               // its TLS destructors are running
+  bool calling_out;  // mla is calling a library: allocations are that library's, not the program's
 };
 
 extern __thread ThreadLocal thread_local_state __attribute__((tls_model("initial-exec")));
@@ -24,6 +26,7 @@ extern __thread ThreadLocal thread_local_state __attribute__((tls_model("initial
 class ReentryGuard {
  public:
   ReentryGuard() : entered_(!thread_local_state.busy) {
+    if (entered_) thread_local_state.busy_at = reinterpret_cast<uintptr_t>(this);
     thread_local_state.busy = true;
     // A signal handler of this thread must see the mark before anything that it protects.
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -35,6 +38,12 @@ class ReentryGuard {
   ReentryGuard(const ReentryGuard&) = delete;
   ReentryGuard& operator=(const ReentryGuard&) = delete;
   bool entered() const { return entered_; }
+  // A siglongjmp out of a signal handler may have left the frame that set the mark, for ever. True
+  // if that frame is gone, which the caller knows; the mark is then this guard's.
+  bool take_over() {
+    thread_local_state.busy_at = reinterpret_cast<uintptr_t>(this);
+    return entered_ = true;
+  }
 
  private:
   bool entered_;

@@ -7,6 +7,8 @@
 // the new handler and throws: no state of mla's is held while an exception passes through.
 #include <errno.h>
 
+#include <atomic>
+
 #include "hooks/hook.h"
 #include "segment/text.h"
 
@@ -15,43 +17,80 @@ namespace {
 using mla::allocator;
 using mla::CallContext;
 
-// One operator: who defines it behind libmla.so.
-struct Operator {
-  const char* name;
-  void* real = nullptr;
-  bool direct = false;  // the definition is the C++ library's or the serving allocator's
-  bool serves = false;  // the definition is the serving allocator's
-  bool resolved = false;
+// Raised by dlclose: an operator may have gone with its library.
+std::atomic<uint32_t> operator_epoch{1};
 
-  bool is_direct() {
-    if (__builtin_expect(!resolved, 0)) resolve();
-    return direct;
+bool is_cxx_library(const struct link_map* o) {
+  const char* file = mla::base_name(o->l_name);
+  return mla::starts_with(file, "libstdc++.") || mla::starts_with(file, "libc++");
+}
+
+bool is_allocator(const struct link_map* o) { return mla::find_function(o, "malloc") != nullptr; }
+
+// Whether the program, or a library of it, replaces one of the operators that the others are
+// defined to call: then none of them may be served past it.
+bool is_base_replaced() {
+  constexpr const char* kBases[] = {"_Znwm", "_ZdlPv", "_ZnwmSt11align_val_t",
+                                    "_ZdlPvSt11align_val_t"};
+  for (const struct link_map* o = mla::first_object(); o != nullptr; o = o->l_next) {
+    if (o == mla::own_object() || is_cxx_library(o)) continue;
+    for (const char* base : kBases) {
+      if (mla::find_function(o, base) != nullptr && !is_allocator(o)) return true;
+    }
   }
+  return false;
+}
+
+// One operator: who defines it behind libmla.so.
+class Operator {
+ public:
+  explicit constexpr Operator(const char* name) : name_(name) {}
+
+  // The allocator's malloc and free do what the definition would do.
+  bool is_direct() { return (flags() & kDirect) != 0; }
+  // The definition is the serving allocator's.
+  bool serves() { return (flags() & kServes) != 0; }
   template <class F>
   F original() {
-    if (!resolved) resolve();
-    return reinterpret_cast<F>(real);
+    flags();
+    return reinterpret_cast<F>(real_.load(std::memory_order_relaxed));
   }
 
  private:
-  static bool is_cxx_library(const struct link_map* o) {
-    const char* file = mla::base_name(o->l_name);
-    return mla::starts_with(file, "libstdc++.") || mla::starts_with(file, "libc++");
+  static constexpr uint32_t kDirect = 1;
+  static constexpr uint32_t kServes = 2;
+
+  uint32_t flags() {
+    // Acquire: pairs with the release in resolve().
+    if (__builtin_expect(epoch_.load(std::memory_order_acquire) !=
+                             operator_epoch.load(std::memory_order_relaxed),
+                         0)) {
+      resolve();
+    }
+    return flags_.load(std::memory_order_relaxed);
   }
   void resolve() {
-    for (const struct link_map* o = mla::find_definer(mla::own_object(), name); o != nullptr;
-         o = mla::find_definer(o, name)) {
+    const uint32_t epoch = operator_epoch.load(std::memory_order_relaxed);
+    const bool replaced = is_base_replaced();
+    for (const struct link_map* o = mla::find_definer(mla::own_object(), name_); o != nullptr;
+         o = mla::find_definer(o, name_)) {
       const bool of_allocator = o == allocator.library;
       // The operators of an allocator that does not serve would give out foreign blocks.
-      if (!of_allocator && mla::find_function(o, "malloc") != nullptr) continue;
-      real = mla::find_function(o, name);
-      serves = of_allocator;
-      direct = serves || is_cxx_library(o);
-      resolved = true;
+      if (!of_allocator && is_allocator(o)) continue;
+      real_.store(mla::find_function(o, name_), std::memory_order_relaxed);
+      const bool direct = !replaced && (of_allocator || is_cxx_library(o));
+      flags_.store((direct ? kDirect : 0) | (of_allocator ? kServes : 0),
+                   std::memory_order_relaxed);
+      epoch_.store(epoch, std::memory_order_release);
       return;
     }
-    direct = true;  // not cached: the C++ library may be loaded later
+    flags_.store(kDirect, std::memory_order_relaxed);  // not kept: the C++ library may come later
   }
+
+  const char* name_;
+  std::atomic<void*> real_{nullptr};
+  std::atomic<uint32_t> flags_{0};
+  std::atomic<uint32_t> epoch_{0};
 };
 
 void* refuse() {
@@ -72,6 +111,7 @@ void* make(Operator& op, size_t bytes, const CallContext& from, More... more) {
   }
   const auto real = op.original<void* (*)(size_t, More...)>();
   if (real == nullptr) return refuse();
+  mla::begin_outer_allocation();
   void* block = real(bytes, more...);
   mla::record_outer_allocation(block, bytes, from);
   return block;
@@ -84,7 +124,7 @@ void* make_aligned(Operator& op, size_t bytes, size_t alignment, const CallConte
                    More... more) {
   if (!mla::ready()) return refuse();
   const auto real = op.original<void* (*)(size_t, size_t, More...)>();
-  if (real == nullptr || op.serves) {
+  if (real == nullptr || op.serves()) {
     void* block = allocator.memalign(alignment, bytes == 0 ? 1 : bytes);
     if (__builtin_expect(block != nullptr, 1)) {
       mla::record_allocation(block, bytes, from);
@@ -92,6 +132,7 @@ void* make_aligned(Operator& op, size_t bytes, size_t alignment, const CallConte
     }
     if (real == nullptr) return nullptr;
   }
+  mla::begin_outer_allocation();
   void* block = real(bytes, alignment, more...);
   mla::record_outer_allocation(block, bytes, from);
   return block;
@@ -112,6 +153,8 @@ void destroy(Operator& op, void* block, More... more) {
 using Tag = const void*;  // const std::nothrow_t&
 
 }  // namespace
+
+void mla::forget_operators() { operator_epoch.fetch_add(1, std::memory_order_relaxed); }
 
 // The mangled names are the ABI's; DEFINE_* make the operator and the record of its original.
 #define DEFINE_NEW(symbol)                      \

@@ -1,6 +1,4 @@
 // The end of the process and of libraries.
-#include <errno.h>
-
 #include "capture/lifecycle.h"
 #include "capture/module_unload.h"
 #include "capture/thread_local.h"
@@ -31,6 +29,7 @@ MLA_HOOK int dlclose(void* handle) {
   const auto real = libc_function<int (*)(void*)>("dlclose");
   if (real == nullptr) return -1;
   const int result = real(handle);
+  mla::forget_operators();
   const mla::ReentryGuard guard;
   if (guard.entered() && mla::is_recording(mla::current_mode())) mla::drop_unloaded_modules();
   return result;

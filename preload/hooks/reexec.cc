@@ -51,29 +51,39 @@ ElfW(auxv_t) * auxiliary_vector(char** environment) {
   return reinterpret_cast<ElfW(auxv_t)*>(e + 1);
 }
 
+// The freed slots hold NULLs, so that the auxiliary vector stays where its users expect it.
+void remove_guard(char** environment) {
+  char** to = environment;
+  for (char** from = environment; from != nullptr && *from != nullptr; ++from) {
+    if (!starts_with(*from, "MLA_REEXEC=")) *to++ = *from;
+  }
+  while (to != nullptr && *to != nullptr) *to++ = nullptr;
+}
+
 }  // namespace
 
 bool finish_reexec(char** environment) {
   const char* guard = find_variable(environment, kGuard);
   if (guard == nullptr) return false;
-  // "<thread name>\n<AT_EXECFN>"; the string stays where it is, only its pointer leaves the list.
+  // "<pid>\n<thread name>\n<AT_EXECFN>": another's guard is nothing to us. The string stays where
+  // it is, only its pointer leaves the list.
+  char own_pid[24];
+  Text(own_pid, sizeof own_pid).add_number(sys::getpid()).add("\n");
+  const bool ours = starts_with(guard, own_pid);
+  if (ours) guard += text_length(own_pid);
   uint64_t n = 0;
-  while (guard[n] != 0 && guard[n] != '\n') ++n;
+  while (ours && guard[n] != 0 && guard[n] != '\n') ++n;
   char name[16] = {};
   __builtin_memcpy(name, guard, n < 15 ? n : 15);
-  sys::prctl(PR_SET_NAME, name);
-  if (guard[n] == '\n' && guard[n + 1] != 0) {
+  if (ours) sys::prctl(PR_SET_NAME, name);
+  if (ours && guard[n] == '\n' && guard[n + 1] != 0) {
     for (ElfW(auxv_t)* a = auxiliary_vector(environment); a->a_type != AT_NULL; ++a) {
       if (a->a_type == AT_EXECFN) a->a_un.a_val = reinterpret_cast<uintptr_t>(guard + n + 1);
     }
   }
-  char** to = environment;
-  for (char** from = environment; *from != nullptr; ++from) {
-    if (!starts_with(*from, "MLA_REEXEC=")) *to++ = *from;
-  }
-  // The freed slots hold NULLs, so that the auxiliary vector stays where its users expect it.
-  while (*to != nullptr) *to++ = nullptr;
-  return true;
+  remove_guard(environment);
+  if (environ != environment) remove_guard(environ);  // a constructor before ours called setenv
+  return ours;
 }
 
 void reexec(char** argv, char** environment, const char* behind, bool without_mla) {
@@ -94,7 +104,13 @@ void reexec(char** argv, char** environment, const char* behind, bool without_ml
   sys::prctl(PR_GET_NAME, name);
   const char* executed_as = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
   Text text(guard, sizeof guard);
-  text.add(kGuard).add("=").add(name).add("\n").add(executed_as == nullptr ? "" : executed_as);
+  text.add(kGuard)
+      .add("=")
+      .add_number(sys::getpid())
+      .add("\n")
+      .add(name)
+      .add("\n")
+      .add(executed_as == nullptr ? "" : executed_as);
   if (list.cut() || text.cut()) return;
 
   uint64_t count = 0;
@@ -106,7 +122,7 @@ void reexec(char** argv, char** environment, const char* behind, bool without_ml
     if (!starts_with(environment[i], "LD_PRELOAD=")) changed[n++] = environment[i];
   }
   if (list.length() != text_length("LD_PRELOAD=")) changed[n++] = preload;
-  changed[n++] = guard;
+  if (!without_mla) changed[n++] = guard;  // no second run without libmla.so to remove it
 
   // The name it was executed by keeps the thread name; but a script's is that of the script.
   if (executed_as != nullptr && same_inode(executed_as, "/proc/self/exe")) {

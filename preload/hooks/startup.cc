@@ -41,8 +41,8 @@ void complain_about_allocator() {
   if (package != nullptr && !find_allocator_library(wanted, path, sizeof path)) {
     say("MLA_ALLOCATOR=", wanted, ": not installed: apt install ", package);
   } else if (package == nullptr && wanted[0] != '/' && !same_text(wanted, "ptmalloc2")) {
-    say("MLA_ALLOCATOR=", wanted, ": not known: use ptmalloc2, jemalloc, tcmalloc, mimalloc or a path",
-        "");
+    say("MLA_ALLOCATOR=", wanted,
+        ": not known: use ptmalloc2, jemalloc, tcmalloc, mimalloc or a path", "");
   } else {
     say("MLA_ALLOCATOR=", wanted, ": could not be loaded: preload it behind libmla.so", "");
   }
@@ -128,6 +128,14 @@ void describe_serving_python() {
 // Stage 2: glibc passes constructors what main() gets.
 __attribute__((constructor)) void construct(int, char** argv, char** environment) {
   if (getauxval(AT_SECURE) != 0) {
+    refuse_recording();
+    start();
+    return;
+  }
+  // Loaded with dlopen, behind libc: too late to see every block, and the program has begun.
+  for (const struct link_map* o = first_object(); o != nullptr && o != own_object();
+       o = o->l_next) {
+    if (find_function(o, "gnu_get_libc_version") == nullptr) continue;
     refuse_recording();
     start();
     return;

@@ -13,9 +13,10 @@ namespace mla {
 enum class Mode : uint32_t {
   kUnset = 0,      // not started yet, or a forked child that has not noticed
   kOff = 1,        // forwards only
-  kPending = 2,    // records into private memory, one event at a time, until it is worth a file
-  kRecording = 3,  // every allocation
-  kSampling = 4,   // one in so many bytes, or none
+  kBecoming = 2,   // one thread of a forked child is making it a process of its own
+  kPending = 3,    // records into private memory, one event at a time, until it is worth a file
+  kRecording = 4,  // every allocation
+  kSampling = 5,   // one in so many bytes, or none
 };
 
 struct Control {

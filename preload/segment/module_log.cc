@@ -42,7 +42,29 @@ uint64_t path_of(const struct link_map* object, char* to, uint64_t capacity) {
   return text.add(object->l_name).length();
 }
 
+// The record of a file that was unloaded and is back at the same place.
+ModuleId find_reloaded(const struct dl_find_object& found) {
+  uint8_t build_id[sizeof(ModuleRecord::build_id)];
+  const uint32_t bytes = read_build_id(found.dlfo_map_start, build_id, sizeof build_id);
+  const uint64_t count = module_count();
+  for (uint64_t i = 1; bytes != 0 && i < count; ++i) {
+    ModuleRecord* m = segment.record<ModuleRecord>(Table::kModules, i);
+    if (m == nullptr || m->state.load(std::memory_order_acquire) != kUnloaded ||
+        m->start != reinterpret_cast<uint64_t>(found.dlfo_map_start) ||
+        m->build_id_bytes != bytes || __builtin_memcmp(m->build_id, build_id, bytes) != 0) {
+      continue;
+    }
+    m->loader_object = reinterpret_cast<uint64_t>(found.dlfo_link_map);
+    m->unload_ns.store(0, std::memory_order_relaxed);
+    m->state.store(kLoaded, std::memory_order_release);  // acquired by loaded_module()
+    return ModuleId{static_cast<uint32_t>(i)};
+  }
+  return ModuleId::kNone;
+}
+
 ModuleId add_module(const struct dl_find_object& found) {
+  const ModuleId known = find_reloaded(found);
+  if (known != ModuleId::kNone) return known;
   const uint64_t i = segment.claim(Table::kModules);
   if (i == Segment::kNoRecord) {
     segment.count_loss(Loss::kModuleTableFull);

@@ -53,6 +53,7 @@ bool Segment::open_private() {
   next_block_.store(format::kFirstTableBlock, std::memory_order_relaxed);
   spare_block_.store(0, std::memory_order_relaxed);
   reserved_blocks_ = block_limit_ = blocks;
+  set_access(format::kFirstTableBlock, blocks - format::kFirstTableBlock, PROT_NONE);
   path_[0] = 0;
   SegmentHeader& h = header();
   h.magic = format::kMagic;
@@ -104,6 +105,14 @@ bool Segment::copy_names_of(const Segment& parent) {
       if (source == nullptr) continue;
       if (block_of(s, k, 0) == nullptr && !grow(s, k)) return false;
       __builtin_memcpy(block_of(s, k, 0), source, kBlockBytes);
+      // Records that were not claimed yet are not the child's.
+      const uint64_t mine = header().claimed[t].load(std::memory_order_relaxed);
+      const uint64_t first = static_cast<uint64_t>(k) * s.records_per_block;
+      const uint64_t kept = mine <= first                        ? 0
+                            : mine - first < s.records_per_block ? mine - first
+                                                                 : s.records_per_block;
+      __builtin_memset(block_of(s, k, kept * s.record_bytes), 0,
+                       kBlockBytes - kept * s.record_bytes);
     }
   }
   return true;
@@ -145,8 +154,10 @@ int Segment::move_to_file(const char* path) {
   if (error == 0) error = sys::ftruncate(fd, bytes_of_blocks(allowed));
   write_range(0, kFirstPage);
   if (error == 0) {
+    // Accessible at every moment: other threads may be counting losses in the header.
     void* p = sys::mmap(base_, bytes_of_blocks(reserved_blocks_), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
+    if (!sys::failed(p)) set_access(used, reserved_blocks_ - used, PROT_NONE);
     if (sys::failed(p)) error = -sys::error_of(p);
   }
   if (fd >= 0) {
@@ -161,8 +172,16 @@ int Segment::move_to_file(const char* path) {
   return 0;
 }
 
+// Blocks that are not in use cannot be accessed, so that mlockall does not make them resident.
+long Segment::set_access(uint32_t block, uint32_t count, int protection) {
+  return sys::call(SYS_mprotect, sys::arg(base_ + bytes_of_blocks(block)),
+                   static_cast<long>(bytes_of_blocks(count)), protection);
+}
+
 int Segment::back_block(uint32_t block) {
   if (block >= block_limit_) return -kFileTooBig;
+  const long allowed = set_access(block, 1, PROT_READ | PROT_WRITE);
+  if (allowed != 0) return static_cast<int>(allowed);
   if (!has_file()) return 0;
   const long r = sys::madvise(base_ + bytes_of_blocks(block), kBlockBytes, MADV_POPULATE_WRITE);
   if (r == 0) return 0;

@@ -83,6 +83,7 @@ class Segment {
     return block == 0 ? nullptr : base_ + static_cast<uint64_t>(block) * format::kBlockBytes + byte;
   }
   bool grow(const format::TableShape& s, uint64_t k);
+  long set_access(uint32_t block, uint32_t count, int protection);
   int back_block(uint32_t block);
   int back_block_by_name(uint32_t block);
 

@@ -159,7 +159,12 @@ void add_note(const char* line) {
   store(segment.header().note, text.c_str(), text.length());
 }
 
-void describe_process(char** environment) {
+void store_settings(char** environment) {
+  char text[4096];
+  store(segment.header().settings, text, write_settings(environment, text, sizeof text));
+}
+
+void describe_process() {
   format::SegmentHeader& h = segment.header();
   char text[8192];
   store(h.exe, text, read_exe_path(text, sizeof text));
@@ -176,7 +181,6 @@ void describe_process(char** environment) {
   h.process_start_ticks = start_ticks(text, length);
   length = read_file("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text);
   h.thp_mode = thp_mode(text, length);
-  store(h.settings, text, write_settings(environment, text, sizeof text));
 }
 
 int create_segment_file(const Settings& settings) {

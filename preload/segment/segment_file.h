@@ -7,7 +7,10 @@ namespace mla {
 
 // Fills the identity fields of the segment's header from /proc and the kernel. What cannot be read
 // stays empty.
-void describe_process(char** environment);
+void describe_process();
+
+// Stores the MLA_* variables: at start, before the program writes over its environment.
+void store_settings(char** environment);
 
 // Moves the segment to a new file mla-<program>-<pid>-<start>.mla in the first of these directories
 // that takes it: MLA_DIR (made if missing); /dev/shm/mla-<uid> when /dev/shm has 16 MiB to spare;

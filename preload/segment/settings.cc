@@ -1,5 +1,6 @@
 #include "segment/settings.h"
 
+#include "segment/sys.h"
 #include "segment/text.h"
 
 namespace mla {
@@ -73,8 +74,23 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
     const char* value = find_variable(environment, name);
     return value == nullptr || *value == 0 ? nullptr : value;
   };
-  settings.directory = value_of("MLA_DIR");
-  settings.allocator = value_of("MLA_ALLOCATOR");
+  // Copies: programs that set their title write over the environment.
+  static char directory[512];
+  static char allocator[256];
+  if (const char* value = value_of("MLA_DIR")) {
+    Text path(directory, sizeof directory);
+    char here[512];
+    if (value[0] != '/' && sys::getcwd(here, sizeof here) > 0) path.add(here).add("/");
+    if (path.add(value).cut()) {
+      complain(text, "MLA_DIR", value, "a shorter path");
+    } else {
+      settings.directory = directory;
+    }
+  }
+  if (const char* value = value_of("MLA_ALLOCATOR")) {
+    Text name(allocator, sizeof allocator);
+    if (!name.add(value).cut()) settings.allocator = allocator;
+  }
   if (const char* follow = value_of("MLA_FOLLOW")) {
     if (same_text(follow, "0")) {
       settings.follow = false;
@@ -91,12 +107,12 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
   }
   if (const char* sample = value_of("MLA_SAMPLE")) {
     constexpr uint64_t kLeast = 1024;
-    constexpr uint64_t kMost = 1ULL << 40;
+    constexpr uint64_t kMost = 1ULL << 30;
     const uint64_t interval = parse_bytes(sample);
     if (interval >= kLeast && interval <= kMost) {
       settings.sample_interval = interval;
     } else {
-      complain(text, "MLA_SAMPLE", sample, "bytes from 1K to 1024G, such as 512K");
+      complain(text, "MLA_SAMPLE", sample, "bytes from 1K to 1G, such as 512K");
     }
   }
   if (const char* budget = value_of("MLA_BUDGET")) {
