@@ -88,13 +88,15 @@ void wait_and_tick(Child& child, const std::string& directory, bool quiet) {
   }
 }
 
-std::string ended_how(const Child& child) {
-  if (!child.was_signalled()) return "exited with code " + std::to_string(child.exit_code());
+std::string ended_how(const Child& child, double seconds) {
+  const std::string after = " after " + human_seconds(seconds);
+  if (!child.was_signalled())
+    return "exited with code " + std::to_string(child.exit_code()) + after;
   return "was killed by signal " + std::to_string(child.signal()) + " (" +
-         strsignal(child.signal()) + ")";
+         strsignal(child.signal()) + ")" + after;
 }
 
-void report_end(const Options& options, const Child& child,
+void report_end(const Options& options, const Child& child, double seconds,
                 const std::vector<StoredRecording>& recordings) {
   for (const StoredRecording& recording : recordings) {
     if (recording.problem.empty() && !recording.in_use) continue;
@@ -107,7 +109,8 @@ void report_end(const Options& options, const Child& child,
               << why_not_recorded(options.program[0]) << '\n';
   } else if (!options.quiet) {
     try {
-      write_run_summary(std::cerr, read_snapshot(recordings.front().path), ended_how(child));
+      write_run_summary(std::cerr, read_snapshot(recordings.front().path),
+                        ended_how(child, seconds));
     } catch (const Error& error) {
       std::cerr << "mla: " << error.what() << '\n';
     }
@@ -134,11 +137,13 @@ int run(const Options& options) {
               << (missing ? ": check its name and PATH\n" : ": check that it is a program\n");
     return missing ? kExitNotFound : kExitNotExecutable;
   }
+  const auto start = std::chrono::steady_clock::now();
   wait_and_tick(child, directory.path(), options.quiet);
+  const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - start;
   const std::string file = !options.output.empty() ? options.output
                                                    : "mla-" + base_name(options.program[0]) + "-" +
                                                          std::to_string(child.pid()) + ".mla";
-  report_end(options, child, directory.store(child.pid(), file));
+  report_end(options, child, lasted.count(), directory.store(child.pid(), file));
   if (!child.was_signalled()) return child.exit_code();
   const int signal = child.signal();
   std::cerr << std::flush;

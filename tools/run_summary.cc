@@ -17,11 +17,12 @@ constexpr size_t kFramesShown = 3;
 void write_run_summary(std::ostream& out, const Snapshot& snapshot, const std::string& ended) {
   const Totals& totals = snapshot.totals;
   const ProcessInfo& process = snapshot.process;
+  const char* about = snapshot.sampling.estimates ? "about " : "";
   out << "mla: " << cut_right(command_of(process), kCommandWidth) << " (pid " << process.pid << ") "
-      << ended << " after " << human_seconds(static_cast<double>(snapshot.last_ns) / 1e9) << '\n'
-      << "mla: live " << human_bytes(totals.live_bytes) << " in "
+      << ended << '\n'
+      << "mla: live " << about << human_bytes(totals.live_bytes) << " in " << about
       << counted(totals.live_count, "block") << ", peak " << human_bytes(totals.peak_live_bytes)
-      << ", mapped " << human_bytes(totals.mapped_bytes) << "; "
+      << ", mapped " << human_bytes(totals.mapped_bytes) << "; " << about
       << counted(totals.alloc_count, "allocation") << " by " << process.allocator << ' '
       << process.allocator_version << '\n';
   if (snapshot.stop_reason != format::StopReason::kNone) {
@@ -36,7 +37,7 @@ void write_run_summary(std::ostream& out, const Snapshot& snapshot, const std::s
   for (const Site& site : snapshot.sites) {  // by live bytes
     if (shown == kSitesShown || site.live_bytes == 0) break;
     if (shown++ == 0) out << "mla: most live bytes at:\n";
-    out << "  " << human_bytes(site.live_bytes) << " in "
+    out << "  " << about << human_bytes(site.live_bytes) << " in "
         << counted(site.live_count, site.mapping ? "mapping" : "block") << ": "
         << one_line_stack(symbolizer, site.native, kFramesShown) << '\n';
   }

@@ -1,6 +1,7 @@
 #include "report/text.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -54,7 +55,10 @@ class TextReport {
     out_ << "pid " << process.pid << ", " << colour << status_name(snapshot_.status)
          << style_.off();
     if (snapshot_.last_ns != 0) {
-      out_ << (snapshot_.status == ProcessStatus::kAlive ? " for " : " after ")
+      // Nobody saw a killed process die: its own last word is all there is.
+      out_ << (snapshot_.status == ProcessStatus::kAlive    ? " for "
+               : snapshot_.status == ProcessStatus::kKilled ? ", last seen after "
+                                                            : " after ")
            << human_seconds(seconds(snapshot_.last_ns));
     }
     if (!snapshot_.status_detail.empty()) out_ << " (" << printable(snapshot_.status_detail) << ')';
@@ -67,7 +71,8 @@ class TextReport {
     out_ << '\n';
     if (process.fork_depth > 0) {
       out_ << "forked from pid " << process.parent_pid;
-      if (!process.parent_segment.empty()) {
+      // `mla run` moves recordings when the program has ended.
+      if (std::filesystem::exists(process.parent_segment)) {
         out_ << ", recorded in " << printable(process.parent_segment);
       }
       out_ << '\n';

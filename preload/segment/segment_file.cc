@@ -127,8 +127,10 @@ void note_failure(const char* directory, int error) {
     text.add("permission denied");
   } else if (error == -30) {
     text.add("read-only file system");
-  } else if (error == -20 || error == -2) {
+  } else if (error == -20) {
     text.add("not a directory");
+  } else if (error == -2) {
+    text.add("no such directory");
   } else {
     text.add("errno ").add_number(static_cast<uint64_t>(-error));
   }
@@ -155,7 +157,9 @@ void add_note(const char* line) {
   const uint64_t old = segment.header().note.load(std::memory_order_acquire);
   const char* before = segment.record<char>(format::Table::kStrings, old >> 32);
   if (old != 0 && before != nullptr) text.add(before, old & 0xffffffff);
-  text.add(line).add_char('\n');
+  uint64_t length = text_length(line);
+  while (length != 0 && line[length - 1] == '\n') --length;
+  text.add(line, length).add_char('\n');
   store(segment.header().note, text.c_str(), text.length());
 }
 

@@ -6,6 +6,8 @@ set(MLA_HOST_SAFETY ${CMAKE_CURRENT_LIST_DIR})
 set(programs ${MLA_HOST_SAFETY}/programs)
 
 mla_program(workload ${programs}/workload.cc)
+mla_program(found ${programs}/found.cc)
+target_compile_options(found PRIVATE -Wno-sized-deallocation)  # that is what it is about
 mla_program(manners ${programs}/manners.cc)
 target_link_libraries(manners PRIVATE ${CMAKE_DL_LIBS})
 add_library(plugin MODULE ${programs}/plugin.c)
@@ -29,6 +31,6 @@ if(MLA_JEMALLOC)
   target_link_libraries(jemalloc_program PRIVATE ${MLA_JEMALLOC})
 endif()
 
-foreach(name hosts manners storage)
+foreach(name found hosts manners storage)
   mla_program_test(host_safety ${name} ${MLA_HOST_SAFETY}/${name}_test.py)
 endforeach()

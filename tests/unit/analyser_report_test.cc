@@ -187,7 +187,7 @@ TEST(ReportFolded, EqualLinesAreAddedAndSeparatorsReplaced) {
 TEST(ReportText, FirstTheProcessThenTheMemoryThenTheSites) {
   const std::string text = text_of(sample());
   EXPECT_EQ(text.rfind("python3 run_server.py bad \xef\xbf\xbd byte?\n"
-                       "pid 42, killed after 1 h 6 min, jemalloc 5.3.0, Python 3.11.2\n",
+                       "pid 42, killed, last seen after 1 h 6 min, jemalloc 5.3.0, Python 3.11.2\n",
                        0),
             0U)
       << text;
