@@ -61,10 +61,10 @@ GOLDEN_FRAME void reallocs() {
   p = keep(realloc(p, 64 * 1024));  // SITE grow_to size=65536 allocs=1 freed=0
   REQUIRE(static_cast<char*>(p)[31] == 'x');
   p = keep(malloc(4096));            // SITE shrink_from size=4096 allocs=1 freed=1
-  keep(realloc(p, 100));         // SITE shrink_to size=100 allocs=1 freed=0
+  keep(realloc(p, 100));             // SITE shrink_to size=100 allocs=1 freed=0
   p = keep(malloc(97));              // SITE in_place_from size=97 allocs=1 freed=1
-  keep(realloc(p, 98));          // SITE in_place_to size=98 allocs=1 freed=0
-  keep(realloc(nullptr, 48));    // SITE from_null size=48 allocs=1 freed=0
+  keep(realloc(p, 98));              // SITE in_place_to size=98 allocs=1 freed=0
+  keep(realloc(nullptr, 48));        // SITE from_null size=48 allocs=1 freed=0
   p = keep(malloc(300 * 1024));      // SITE remap_from size=307200 allocs=1 freed=1
   p = keep(realloc(p, 600 * 1024));  // SITE remap_to size=614400 allocs=1 freed=1
   free(p);

@@ -70,7 +70,7 @@ GOLDEN_FRAME void over() {
   // EXPECT dropped map size=8192 allocs=1 freed=1
   q = mmap(p, 2 * kPage, kReadWrite, kAnonymous | MAP_FIXED, -1, 0);  // SITE dropped
   REQUIRE(q != MAP_FAILED);
-  q = mmap(p, 2 * kPage, PROT_NONE, kAnonymous | MAP_FIXED, -1, 0);   // SITE dropper allocs=0
+  q = mmap(p, 2 * kPage, PROT_NONE, kAnonymous | MAP_FIXED, -1, 0);  // SITE dropper allocs=0
   REQUIRE(q == p);
   // EXPECT replaces_not allocs=0
   q = mmap(p, 2 * kPage, kReadWrite, kAnonymous | MAP_FIXED_NOREPLACE, -1, 0);  // SITE replaces_not
