@@ -1,5 +1,5 @@
-# Whole programs, recorded and compared with themselves unrecorded. The library cannot serve programs
-# built with a sanitizer, so these tests exist in plain builds only.
+# Whole programs, recorded and compared with themselves unrecorded. The library cannot serve
+# programs built with a sanitizer, so these tests exist in plain builds only.
 if(MLA_SANITIZE OR NOT TARGET mla OR NOT TARGET mla_preload)
   return()
 endif()
@@ -19,9 +19,10 @@ endfunction()
 # mla_program_test(label name script [arguments...]): a Python test of whole programs.
 function(mla_program_test label name script)
   add_test(NAME ${label}.${name} COMMAND Python3::Interpreter -B ${script} ${ARGN})
+  set(variables "PYTHONPATH=${MLA_E2E}" "MLA_BIN=$<TARGET_FILE:mla>"
+      "MLA_LIB=$<TARGET_FILE:mla_preload>" "MLA_PROGRAMS=${MLA_PROGRAMS}")
   set_tests_properties(${label}.${name} PROPERTIES
-    LABELS ${label} TIMEOUT 1200
-    ENVIRONMENT "PYTHONPATH=${MLA_E2E};MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=$<TARGET_FILE:mla_preload>;MLA_PROGRAMS=${MLA_PROGRAMS}")
+    LABELS ${label} TIMEOUT 1200 ENVIRONMENT "${variables}")
 endfunction()
 
 foreach(name fork_family fork_storm kill_journal)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Programs that a recorded program executes: each worth one has a recording of its own, short helpers
-leave none, and a program without libmla.so in LD_PRELOAD is left alone."""
+"""Programs that a recorded program executes: each worth one has a recording of its own, short
+helpers leave none, and a program without libmla.so in LD_PRELOAD is left alone."""
 import os
 import shutil
 import subprocess

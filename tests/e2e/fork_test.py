@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Children of every kind have recordings of their own: what they allocated, and apart from it what they
-inherited; the recording of the parent is not touched by them."""
+"""Children of every kind have recordings of their own: what they allocated, and apart from it what
+they inherited; the recording of the parent is not touched by them."""
 
 import harness
 

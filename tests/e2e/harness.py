@@ -6,6 +6,7 @@ Environment (set by CMake): MLA_BIN, MLA_LIB, MLA_PROGRAMS (directory of the com
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -217,8 +218,8 @@ def site_totals(report, function, *fields, **options):
 
 def matches(name, function):
     """Whether a demangled name is that function: f, f(int), ns::f<3>(int)."""
-    plain = name.replace("(anonymous namespace)::", "").split("(")[0].split("<")[0].split("::")[-1].split(" ")[-1]
-    return plain == function
+    plain = name.replace("(anonymous namespace)::", "")
+    return re.split(r"[(<]", plain)[0].split("::")[-1].split(" ")[-1] == function
 
 
 def wait_for(condition, what):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real programs do under mla what they do without it, and their recordings have plausible contents."""
+"""Real programs do under mla what they do without it, and their recordings are plausible."""
 import os
 import re
 import shutil
