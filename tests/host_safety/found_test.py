@@ -15,7 +15,7 @@ class Found(harness.Case):
         return done
 
     def test_operators_that_build_on_replaced_ones(self):
-        # jemalloc's and tcmalloc's own forms free such a program's objects wrongly without mla, too.
+        # Other allocators' own forms pass by such a program's operators, with mla and without.
         self.assertEqual(self.record("operators").stdout, b"ok\n")
 
     def test_two_threads_of_a_forked_child_at_once(self):

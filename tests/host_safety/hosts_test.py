@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Programs that cannot be recorded, or whose allocator is another one: they run as always, and it is
-said who serves them."""
+"""Programs that cannot be recorded, or whose allocator is another one: they run as always, and it
+is said who serves them."""
 import os
 import subprocess
 
