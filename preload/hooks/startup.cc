@@ -93,6 +93,7 @@ void arrange_preload(char** argv) {
 
 // AddressSanitizer asks the first library that has an opinion. Its runtime starts before our
 // constructor can execute the program without libmla.so, and would end it for not being first.
+// NOLINTNEXTLINE(readability-identifier-naming): the name the sanitizer asks for
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
   return "verify_asan_link_order=0";
 }
