@@ -26,7 +26,7 @@ extern __thread ThreadLocal thread_local_state __attribute__((tls_model("initial
 class ReentryGuard {
  public:
   ReentryGuard() : entered_(!thread_local_state.busy) {
-    if (entered_) thread_local_state.busy_at = reinterpret_cast<uintptr_t>(this);
+    if (entered_) mark_frame();
     thread_local_state.busy = true;
     // A signal handler of this thread must see the mark before anything that it protects.
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -41,11 +41,18 @@ class ReentryGuard {
   // A siglongjmp out of a signal handler may have left the frame that set the mark, for ever. True
   // if that frame is gone, which the caller knows; the mark is then this guard's.
   bool take_over() {
-    thread_local_state.busy_at = reinterpret_cast<uintptr_t>(this);
+    mark_frame();
     return entered_ = true;
   }
 
  private:
+  // Only a number to compare with later, which the analyser is not to take for a pointer that is
+  // kept.
+  void mark_frame() {
+    auto here = reinterpret_cast<uintptr_t>(this);
+    __asm__("" : "+r"(here));
+    thread_local_state.busy_at = here;
+  }
   bool entered_;
 };
 
