@@ -13,7 +13,7 @@ MAGIC = b"MLASEG\r\n"
 class Usage(CommandLineTest):
     def test_bad_usage(self):
         for arguments, words in (
-            ([], ["no command", "run, report, ps, analyse, leaks"]),
+            ([], ["no command", "run, report, ps, ctl, analyse, leaks"]),
             (["repot"], ["did you mean mla report?"]),
             (["analyze"], ["did you mean mla analyse?"]),
             (["xyzzy"], ["no command of mla", "mla --help"]),
