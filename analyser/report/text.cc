@@ -72,7 +72,8 @@ class TextReport {
     if (process.fork_depth > 0) {
       out_ << "forked from pid " << process.parent_pid;
       // `mla run` moves recordings when the program has ended.
-      if (std::filesystem::exists(process.parent_segment)) {
+      std::error_code ignored;
+      if (std::filesystem::exists(process.parent_segment, ignored)) {
         out_ << ", recorded in " << printable(process.parent_segment);
       }
       out_ << '\n';
