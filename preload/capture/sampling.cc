@@ -41,6 +41,11 @@ class FloatingPointScope {
 #endif
 };
 
+// To the nearest, for values from 0 to 2^53: libm has a function, but is not in every host.
+uint64_t rounded(double value) {
+  return static_cast<uint64_t>(value + 0.5);  // NOLINT(bugprone-incorrect-roundings)
+}
+
 constexpr double kLn2 = 0.69314718055994530942;
 
 // In (0, 1].
@@ -80,7 +85,7 @@ double natural_log(double x) {
 
 double one_minus_exp_of_minus(double x) {
   if (x > 40) return 1;  // 1 - 4e-18
-  const int n = static_cast<int>(x / kLn2 + 0.5);
+  const auto n = static_cast<int>(rounded(x / kLn2));
   const double r = static_cast<double>(n) * kLn2 - x;  // exp(-x) = 2^-n exp(r), |r| <= 0.35
   double term = r;
   double less_one = r;  // exp(r) - 1
@@ -113,10 +118,10 @@ MLA_OPAQUE SampleWeight weight_of(SampleRandom& random, uint64_t bytes, uint64_t
   const double stands_for = size / p;
   const auto whole = static_cast<uint32_t>(blocks);
   SampleWeight weight = {};
-  weight.bytes = static_cast<uint64_t>(stands_for + 0.5);
+  weight.bytes = rounded(stands_for);
   weight.blocks = whole + (uniform(random) <= blocks - whole ? 1 : 0);
-  weight.variance = static_cast<uint64_t>(
-      stands_for * stands_for * (1 - p) / static_cast<double>(format::kVarianceUnit) + 0.5);
+  weight.variance =
+      rounded(stands_for * stands_for * (1 - p) / static_cast<double>(format::kVarianceUnit));
   return weight;
 }
 

@@ -84,7 +84,8 @@ const ElfW(Sym) * find_by_sysv_hash(const Tables& t, const char* name) {
 }
 
 const ElfW(Sym) * find(const struct link_map* object, const char* name) {
-  if (object == nullptr) return nullptr;
+  // A list that is walked while another thread unloads a library may lead to one that is gone.
+  if (object == nullptr || object_of(object->l_ld) != object) return nullptr;
   const Tables t = tables_of(object);
   if (t.symbols == nullptr || t.strings == nullptr) return nullptr;
   if (t.gnu_hash != nullptr) return find_by_gnu_hash(t, name);

@@ -33,6 +33,7 @@ bool is_base_replaced() {
   constexpr const char* kBases[] = {"_Znwm", "_ZdlPv", "_ZnwmSt11align_val_t",
                                     "_ZdlPvSt11align_val_t"};
   for (const struct link_map* o = mla::first_object(); o != nullptr; o = o->l_next) {
+    if (mla::object_of(o->l_ld) != o) return false;  // unloaded under our eyes: its name is gone too
     if (o == mla::own_object() || is_cxx_library(o)) continue;
     for (const char* base : kBases) {
       if (mla::find_function(o, base) != nullptr && !is_allocator(o)) return true;
@@ -65,9 +66,20 @@ class Operator {
     if (__builtin_expect(epoch_.load(std::memory_order_acquire) !=
                              operator_epoch.load(std::memory_order_relaxed),
                          0)) {
-      resolve();
+      refresh();
     }
     return flags_.load(std::memory_order_relaxed);
+  }
+  // Some library was unloaded. The list of libraries is only walked if it was this operator's:
+  // another thread may be unloading the next one, and no lock may be taken here.
+  void refresh() {
+    const uint32_t epoch = operator_epoch.load(std::memory_order_relaxed);
+    const void* real = real_.load(std::memory_order_relaxed);
+    if (real == nullptr || mla::object_of(real) != definer_.load(std::memory_order_relaxed)) {
+      resolve();
+    } else {
+      epoch_.store(epoch, std::memory_order_release);
+    }
   }
   void resolve() {
     const uint32_t epoch = operator_epoch.load(std::memory_order_relaxed);
@@ -78,6 +90,7 @@ class Operator {
       // The operators of an allocator that does not serve would give out foreign blocks.
       if (!of_allocator && is_allocator(o)) continue;
       real_.store(mla::find_function(o, name_), std::memory_order_relaxed);
+      definer_.store(o, std::memory_order_relaxed);
       const bool direct = !replaced && (of_allocator || is_cxx_library(o));
       flags_.store((direct ? kDirect : 0) | (of_allocator ? kServes : 0),
                    std::memory_order_relaxed);
@@ -89,6 +102,7 @@ class Operator {
 
   const char* name_;
   std::atomic<void*> real_{nullptr};
+  std::atomic<const struct link_map*> definer_{nullptr};
   std::atomic<uint32_t> flags_{0};
   std::atomic<uint32_t> epoch_{0};
 };

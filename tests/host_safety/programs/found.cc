@@ -124,6 +124,7 @@ int inherited_at_the_fork() {
 
 // As nginx and setproctitle do: the title goes where arguments and environment were.
 int titled(char** argv) {
+  if (argv[0] == nullptr) return 2;
   char* end = argv[0];
   for (char** a = argv; *a != nullptr; ++a) end = *a + std::strlen(*a) + 1;
   int count = 0;
