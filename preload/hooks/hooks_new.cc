@@ -33,7 +33,7 @@ bool is_base_replaced() {
   constexpr const char* kBases[] = {"_Znwm", "_ZdlPv", "_ZnwmSt11align_val_t",
                                     "_ZdlPvSt11align_val_t"};
   for (const struct link_map* o = mla::first_object(); o != nullptr; o = o->l_next) {
-    if (mla::object_of(o->l_ld) != o) return false;  // unloaded under our eyes: its name is gone too
+    if (mla::object_of(o->l_ld) != o) return false;  // unloaded meanwhile: so is its name
     if (o == mla::own_object() || is_cxx_library(o)) continue;
     for (const char* base : kBases) {
       if (mla::find_function(o, base) != nullptr && !is_allocator(o)) return true;
