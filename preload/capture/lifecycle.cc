@@ -167,7 +167,7 @@ void start_recording(char** environment, const Settings& chosen, uint32_t smalle
   unwind_check_interval = chosen.unwind_check;
   if (!map_control_page()) return;
   set_mode(Mode::kOff);
-  if (!segment.open_private()) return;
+  if (!segment.open_private() || !open_stack_trie()) return;
   live_map.configure(smallest_spacing);
   start_sampling(settings);
   store_settings(environment);

@@ -19,7 +19,6 @@ using format::InheritedRecord;
 using format::Loss;
 using format::NodeId;
 using format::SiteId;
-using format::SiteKind;
 using format::Table;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -50,7 +49,7 @@ SiteId heap_site(Shard& shard, const CallContext& from) {
   StackMemo::Frame& leaf = shard.memo.capture(from);
   if (__builtin_expect(unwind_check_interval != 0, 0)) compare_with_reference(shard, from);
   if (__builtin_expect(leaf.site == 0, 0)) {
-    leaf.site = format::index(site_of(shard, NodeId{leaf.node}, SiteKind::kHeap));
+    leaf.site = format::index(heap_site_of(NodeId{leaf.node}));
   }
   return SiteId{leaf.site};
 }

@@ -21,14 +21,8 @@ namespace mla {
 struct Shard {
   static constexpr uint32_t kSitesPerLeaf = 1024;
   static constexpr uint32_t kLeaves = 1024;
-  static constexpr uint32_t kCachedSites = 256;
   static constexpr uint32_t kEventsPerRefresh = 64;
   static constexpr uint64_t kBytesPerRefresh = 32 * 1024;
-
-  struct CachedSite {
-    uint32_t native;
-    uint32_t site;
-  };
 
   std::atomic<uint32_t> attached;  // 0 free, 1 in use
   uint32_t index;
@@ -48,7 +42,6 @@ struct Shard {
   SampleRandom random;
   uint64_t captures;
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
-  CachedSite cached_sites[kCachedSites];
   StackMemo memo;
   CapturedStack stack;  // these two for MLA_UNWIND_CHECK
   CapturedStack reference;

@@ -2,9 +2,11 @@
 
 #include "capture/id_index.h"
 #include "segment/module_log.h"
-#include "segment/segment.h"
+#include "segment/own_memory.h"
 
 namespace mla {
+
+constinit NodeLinks* node_links = nullptr;
 
 namespace {
 
@@ -16,32 +18,47 @@ using format::Table;
 
 constinit IdIndex node_index{};
 
+// Two rounds: return addresses of a module and ids of a path differ in few bits, and linear probing
+// suffers from what is left of that.
 uint32_t hash_of(uint32_t parent, uint64_t pc) {
-  const uint64_t mixed =
-      (pc ^ (static_cast<uint64_t>(parent) << 32 | parent)) * 0x9e3779b97f4a7c15ULL;
-  return static_cast<uint32_t>((mixed ^ (mixed >> 29)) >> 16);
+  uint64_t mixed = (pc + parent * 0xd6e8feb86659fd93ULL) * 0x9e3779b97f4a7c15ULL;
+  mixed ^= mixed >> 32;
+  mixed *= 0xd6e8feb86659fd93ULL;
+  return static_cast<uint32_t>(mixed >> 32);
 }
 
 }  // namespace
 
-NodeId child_node(NodeId parent, uint64_t pc) {
+bool open_stack_trie() {
+  constexpr size_t kBytes = format::shape(Table::kNodes).max_records() * sizeof(NodeLinks);
+  if (node_links == nullptr) node_links = static_cast<NodeLinks*>(own_reserve(kBytes));
+  return node_links != nullptr;
+}
+
+NodeId find_child(NodeId parent, uint64_t pc) {
   const uint32_t up = format::index(parent);
   const uint32_t hash = hash_of(up, pc);
   const uint32_t known = node_index.find(hash, [&](uint32_t id) {
     const NodeRecord* node = segment.record<NodeRecord>(Table::kNodes, id);
     return node->pc.load(std::memory_order_relaxed) == pc && node->parent == up;
   });
-  if (known != IdIndex::kNone) return NodeId{known};
+  if (known != IdIndex::kNone) {
+    node_links[up].child.store(known, std::memory_order_release);
+    return NodeId{known};
+  }
   const uint64_t id = segment.claim(Table::kNodes);
   if (id == Segment::kNoRecord) {
     segment.count_loss(Loss::kStackTableFull);
     return parent;
   }
+  constexpr uint64_t kLinksPerPage = 4096 / sizeof(NodeLinks);
+  if (id % kLinksPerPage == 0) own_private_bytes.fetch_add(4096, std::memory_order_relaxed);
   NodeRecord* node = segment.record<NodeRecord>(Table::kNodes, id);
   node->parent = up;
   node->module = pc < 0x1000 ? 0 : format::index(module_of(pc & format::kPcAddress));
   node->pc.store(pc, std::memory_order_release);  // acquired by the reader
   node_index.add(hash, static_cast<uint32_t>(id));
+  node_links[up].child.store(static_cast<uint32_t>(id), std::memory_order_release);
   return NodeId{static_cast<uint32_t>(id)};
 }
 
@@ -61,12 +78,20 @@ NodeId intern_stack(const CapturedStack& stack) {
 void reset_trie_after_fork() { node_index.reset_after_fork(); }
 
 void forget_nodes(uint64_t low, uint64_t high) {
-  node_index.forget([&](uint32_t id) {
+  const auto gone = [&](uint32_t id) {
     const uint64_t pc =
         segment.record<NodeRecord>(Table::kNodes, id)->pc.load(std::memory_order_relaxed) &
         format::kPcAddress;
     return pc >= low && pc < high;
-  });
+  };
+  node_index.forget(gone);
+  const uint64_t claimed = segment.header().claimed[static_cast<uint32_t>(Table::kNodes)].load(
+      std::memory_order_acquire);
+  const uint64_t most = format::shape(Table::kNodes).max_records();
+  for (uint64_t i = 0; i < claimed && i < most; ++i) {
+    const uint32_t child = node_links[i].child.load(std::memory_order_acquire);
+    if (child != 0 && gone(child)) node_links[i].child.store(0, std::memory_order_relaxed);
+  }
 }
 
 }  // namespace mla
