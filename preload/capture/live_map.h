@@ -45,6 +45,37 @@ class LiveMap {
   // `smallest_spacing`: 32 when blocks are never closer than 32 bytes, else 16. Once, before use.
   void configure(uint32_t smallest_spacing) { shift_ = smallest_spacing == 32 ? 5 : 4; }
 
+  // The usual case of insert(): a slot that is there, empty, and the block's own. False, with
+  // nothing done, in any other case.
+  bool insert_plain(uintptr_t address, format::SiteId site, uint64_t bytes,
+                    uint32_t generation_now) {
+    Slot* slot = slot_at(address);
+    if (slot == nullptr || bytes > kMostBytes || (bytes <= kTinyBytes && shift_ == 4) ||
+        slot->load(std::memory_order_relaxed) != 0) {
+      return false;
+    }
+    slot->store(format::index(site) | static_cast<uint64_t>(generation_now) << kGenerationAt |
+                    bytes << kSizeAt,
+                std::memory_order_relaxed);
+    return true;
+  }
+  // The usual case of take(): a block of this generation that has its slot for itself. False, with
+  // nothing done, in any other case.
+  bool take_plain(uintptr_t address, uint32_t generation_now, format::SiteId& site,
+                  uint64_t& bytes) {
+    Slot* slot = slot_at(address);
+    if (slot == nullptr) return false;
+    const uint64_t seen = slot->load(std::memory_order_relaxed);
+    if (seen == 0 || (seen & kPairFlag) != 0 ||
+        (seen >> kGenerationAt & kGenerationMask) != generation_now) {
+      return false;
+    }
+    slot->store(0, std::memory_order_relaxed);
+    site = format::SiteId{static_cast<uint32_t>(seen & kSiteMask)};
+    bytes = seen >> kSizeAt;
+    return true;
+  }
+
   // Enters a block. False if there is no memory for the leaf, or the address is above
   // kAddressLimit. `stale` is what the slot held: a block whose free was not seen.
   bool insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
@@ -65,6 +96,11 @@ class LiveMap {
     if (__builtin_expect((seen & kPairFlag) != 0, 0)) return take_half(*slot, address);
     if (seen != 0) slot->store(0, std::memory_order_relaxed);
     return unpack(seen);
+  }
+  // Has the slot of `address` brought closer.
+  void prefetch(uintptr_t address) const {
+    const Slot* slot = slot_at(address);
+    if (__builtin_expect(slot != nullptr, 1)) __builtin_prefetch(slot, 1);
   }
   // Returns the block and leaves it.
   LiveBlock find(uintptr_t address) const;

@@ -45,7 +45,7 @@ void compare_with_reference(Shard& shard, const CallContext& from) {
   }
 }
 
-SiteId heap_site(Shard& shard, const CallContext& from) {
+inline SiteId heap_site(Shard& shard, const CallContext& from) {
   StackMemo::Frame& leaf = shard.memo.capture(from);
   if (__builtin_expect(unwind_check_interval != 0, 0)) compare_with_reference(shard, from);
   if (__builtin_expect(leaf.site == 0, 0)) {
@@ -63,7 +63,7 @@ __attribute__((noinline)) void refresh(Shard& shard) {
   tick_if_due();
 }
 
-void after_event(Shard& shard) {
+inline void after_event(Shard& shard) {
   const uint64_t change = shard.alloc_bytes - shard.freed_bytes + Shard::kBytesPerRefresh;
   if (__builtin_expect(--shard.events_left == 0 || change > 2 * Shard::kBytesPerRefresh, 0)) {
     refresh(shard);
@@ -92,22 +92,32 @@ void count_freed(Shard& shard, const LiveBlock& block) {
   shard.freed_bytes += block.bytes;
 }
 
-void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId site) {
-  CounterRecord* counter = counter_of(shard, site);
+// Enters the block where it cannot be done plainly. False: lost, and counted as that.
+__attribute__((noinline)) bool insert_block(Shard& shard, uintptr_t address,
+                                            const LiveBlock& block) {
   LiveBlock stale;
-  if (bytes > LiveMap::kMostBytes) bytes = LiveMap::kMostBytes;
-  const uintptr_t address = reinterpret_cast<uintptr_t>(block);
-  if (counter == nullptr || !live_map.insert(address, {site, bytes, generation}, stale)) {
-    segment.count_loss(counter == nullptr                  ? Loss::kNoThread
-                       : address >= LiveMap::kAddressLimit ? Loss::kFarAddress
-                                                           : Loss::kNoLiveMap);
-    return;
+  if (!live_map.insert(address, block, stale)) {
+    segment.count_loss(address >= LiveMap::kAddressLimit ? Loss::kFarAddress : Loss::kNoLiveMap);
+    return false;
   }
-  if (__builtin_expect(stale.site != SiteId::kNone, 0)) {
+  if (stale.site != SiteId::kNone) {
     segment.count_loss(Loss::kMissedFree);
     count_freed(shard, stale);
   }
-  thread_local_state.last_recorded = address;
+  return true;
+}
+
+inline void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId site) {
+  CounterRecord* counter = counter_of(shard, site);
+  if (__builtin_expect(counter == nullptr, 0)) {
+    segment.count_loss(Loss::kNoThread);
+    return;
+  }
+  const uintptr_t address = reinterpret_cast<uintptr_t>(block);
+  if (__builtin_expect(!live_map.insert_plain(address, site, bytes, generation), 0)) {
+    if (bytes > LiveMap::kMostBytes) bytes = LiveMap::kMostBytes;
+    if (!insert_block(shard, address, {site, bytes, generation})) return;
+  }
   bump(counter->alloc_count, 1);
   bump(counter->alloc_bytes, bytes);
   shard.alloc_count += 1;
@@ -179,6 +189,50 @@ void record_allocation_slowly(const void* block, uint64_t bytes, const CallConte
   // While there is no file the hook does not count down itself.
   if (event.is_pending()) thread_local_state.countdown -= static_cast<int64_t>(bytes);
   if (thread_local_state.countdown < 0) record_sample(*shard, block, bytes, from);
+}
+
+void record_allocation_exactly(const void* block, uint64_t bytes, const CallContext& from) {
+  ThreadLocal& local = thread_local_state;
+  Shard* shard = local.shard;
+  if (__builtin_expect(block == nullptr || local.busy || shard == nullptr, 0)) {
+    record_allocation_slowly(block, bytes, from);
+    return;
+  }
+  const ReentryGuard guard;
+  live_map.prefetch(reinterpret_cast<uintptr_t>(block));  // needed when the stack is known
+  count_allocated(*shard, block, bytes, heap_site(*shard, from));
+  after_event(*shard);
+}
+
+void record_free_exactly(const void* block) {
+  ThreadLocal& local = thread_local_state;
+  Shard* shard = local.shard;
+  if (__builtin_expect(local.busy || shard == nullptr, 0)) {
+    record_free_slowly(block);
+    return;
+  }
+  // What allocators keep in front of a block is read next: it arrives together with our own slot.
+  __builtin_prefetch(static_cast<const char*>(block) - 16, 1);
+  SiteId site = SiteId::kNone;
+  uint64_t bytes = 0;
+  {
+    const ReentryGuard guard;
+    const uintptr_t address = reinterpret_cast<uintptr_t>(block);
+    if (__builtin_expect(live_map.take_plain(address, generation, site, bytes), 1)) {
+      CounterRecord* counter = counter_of(*shard, site);
+      if (__builtin_expect(counter == nullptr, 0)) {
+        segment.count_loss(Loss::kNoThread);
+        return;
+      }
+      bump(counter->freed_count, 1);
+      bump(counter->freed_bytes, bytes);
+      shard->freed_count += 1;
+      shard->freed_bytes += bytes;
+      after_event(*shard);
+      return;
+    }
+  }
+  record_free_slowly(block);
 }
 
 LiveBlock take_block(const void* block) {

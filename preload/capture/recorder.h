@@ -55,21 +55,31 @@ struct ReleasedMappings {
 void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released);
 void restore_mappings(const ReleasedMappings& released);
 
-// Out of line: the allocation is recorded, or may be a sample.
+// Out of line: the usual case of exact mode, and everything else.
+void record_allocation_exactly(const void* block, uint64_t bytes, const CallContext& from);
+void record_free_exactly(const void* block);
 void record_allocation_slowly(const void* block, uint64_t bytes, const CallContext& from);
 void record_free_slowly(const void* block);
 
 // With sampling, one subtraction and one branch for an allocation that is no sample.
 inline void record_allocation(const void* block, uint64_t bytes, const CallContext& from) {
-  if (current_mode() == Mode::kSampling) {
-    thread_local_state.countdown -= static_cast<int64_t>(bytes | (bytes == 0));
+  const Mode mode = current_mode();
+  if (mode == Mode::kSampling) {
+    thread_local_state.countdown -= static_cast<int64_t>(bytes);
     if (__builtin_expect(thread_local_state.countdown >= 0, 1)) return;
+  } else if (__builtin_expect(mode == Mode::kRecording, 1)) {
+    record_allocation_exactly(block, bytes, from);
+    return;
   }
   record_allocation_slowly(block, bytes, from);
 }
 
 inline void record_free(const void* block) {
-  if (current_mode() == Mode::kSampling && !may_be_recorded(reinterpret_cast<uintptr_t>(block))) {
+  const Mode mode = current_mode();
+  if (mode == Mode::kSampling) {
+    if (!may_be_recorded(reinterpret_cast<uintptr_t>(block))) return;
+  } else if (__builtin_expect(mode == Mode::kRecording, 1)) {
+    record_free_exactly(block);
     return;
   }
   record_free_slowly(block);

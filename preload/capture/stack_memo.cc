@@ -15,112 +15,111 @@ namespace {
 uintptr_t word_at(uintptr_t address) { return *reinterpret_cast<const uintptr_t*>(address); }
 }  // namespace
 
-// Compares frames 0 .. count - 1, of which the innermost is known to have the same stack pointer.
-// Index of the first, going outwards, that has changed; -1 if none has. Every word was readable
-// when it was remembered, and the stack is in use.
-int32_t StackMemo::first_changed(uint32_t count) const {
-  if (count == 0) return -1;
-  uint32_t i = frames_[count - 1].checks;
-  while (i-- > 0) {
-    if (__builtin_expect(word_at(checks_[i].address) != checks_[i].value, 0)) {
-      uint32_t frame = count - 1;
-      while (frame > 0 && frames_[frame - 1].checks > i) --frame;
-      return static_cast<int32_t>(frame);
-    }
+// Compares the first `count` checks, beginning with the innermost frame's. Index of the first that
+// fails; -1 if none does. Every word was readable when it was remembered, and the stack is in use:
+// the caller has found a frame further in to have the same stack pointer.
+inline int32_t StackMemo::changed_check(uint32_t count) const {
+  const Check* c = checks_ + count;
+  const auto holds = [](const Check& check) {
+    return __builtin_expect(word_at(check.address) == check.value, 1);
+  };
+  while (c >= checks_ + 4) {
+    if (!holds(*--c)) return static_cast<int32_t>(c - checks_);
+    if (!holds(*--c)) return static_cast<int32_t>(c - checks_);
+    if (!holds(*--c)) return static_cast<int32_t>(c - checks_);
+    if (!holds(*--c)) return static_cast<int32_t>(c - checks_);
+  }
+  while (c != checks_) {
+    if (!holds(*--c)) return static_cast<int32_t>(c - checks_);
   }
   return -1;
 }
 
 // What has to be compared of a frame, now that the one further in is known.
-void StackMemo::set_checks(uint32_t frame, const Walked& inner) {
+inline void StackMemo::set_checks(uint32_t frame, const Walked& inner) {
   static constexpr uintptr_t kNever = 0;
   Frame& f = frames_[frame];
-  uint32_t n = frame == 0 ? 0 : frames_[frame - 1].checks;
-  if (inner.special) {  // reached by a step that is no constant: never the same
-    checks_[n++] = {reinterpret_cast<uintptr_t>(&kNever), 1};
-  } else {
-    checks_[n++] = {f.sp - 8, f.pc};
-    if (inner.loads_fp && f.needs_fp) checks_[n++] = {inner.outer_fp_slot, f.fp};
+  const uint32_t n = frames_[frame - 1].checks;
+  if (__builtin_expect((inner.step.flags & StepInfo::kSpecial) != 0, 0)) {
+    // Reached by a step that is no constant: never the same.
+    checks_[n] = {reinterpret_cast<uintptr_t>(&kNever), 1};
+    f.checks = n + 1;
+    return;
   }
-  f.checks = n;
+  checks_[n] = {f.sp - 8, f.pc};
+  checks_[n + 1] = {inner.step.fp_slot, f.fp};  // counts only where it matters
+  f.checks = n + 1 + (((inner.step.flags & StepInfo::kLoadsFp) >> 1) & f.needs_fp);
 }
 
 StackMemo::Frame& StackMemo::capture(const CallContext& from) {
   const uint32_t epoch = stack_memo_epoch.load(std::memory_order_relaxed);
   if (__builtin_expect(epoch != epoch_, 0)) {
     epoch_ = epoch;
-    count_ = 0;
-    readable_ = {};
+    forget();
   }
-  if (count_ != 0) {
-    Frame& leaf = frames_[count_ - 1];
-    if (leaf.pc == from.pc && leaf.sp == from.sp && (!leaf.needs_fp || leaf.fp == from.fp) &&
-        first_changed(count_ - 1) < 0) {
-      return leaf;
-    }
+  Frame& leaf = frames_[count_];
+  if (leaf.pc == from.pc && leaf.sp == from.sp && (!leaf.needs_fp || leaf.fp == from.fp) &&
+      changed_check(frames_[count_ - 1].checks) < 0) {
+    return leaf;
   }
   return walk(from);
 }
 
 // Unwinds by rules until a remembered frame is reached whose outer part is unchanged, or the end.
 StackMemo::Frame& StackMemo::walk(const CallContext& from) {
-  if (reference_unwinder_forced()) return walk_without_memo(from);
+  if (__builtin_expect(reference_unwinder_forced(), 0)) return walk_without_memo(from);
   StackReader stack(readable_);
   FrameState f = {from.pc, from.sp, from.fp, false};
-  int32_t candidate = static_cast<int32_t>(count_) - 1;
-  int32_t below = static_cast<int32_t>(count_);  // frames from here inwards have changed
-  uint32_t kept = 0;
+  uint32_t kept = count_;  // the candidate; in the end, frames that stay
   uint32_t depth = 0;
-  StepInfo info;
-  bool guessed = false;
   Step step = Step::kOk;
   for (;;) {
-    if (f.pc < kLowestCode) {
+    if (__builtin_expect(f.pc < kLowestCode, 0)) {
       step = Step::kEnd;
       break;
     }
-    while (candidate >= 0 && (candidate >= below || frames_[candidate].sp < f.sp)) --candidate;
-    if (candidate >= 0) {
-      const Frame& known = frames_[candidate];
-      if (known.sp == f.sp && known.pc == f.pc && !f.exact &&
-          (!known.needs_fp || known.fp == f.fp)) {
-        const int32_t changed = first_changed(static_cast<uint32_t>(candidate));
-        if (changed < 0) {
-          kept = static_cast<uint32_t>(candidate) + 1;
-          break;
-        }
-        below = changed;
-      }
+    while (frames_[kept].sp < f.sp) --kept;
+    const Frame& known = frames_[kept];
+    if (known.sp == f.sp && known.pc == f.pc && !f.exact && (!known.needs_fp || known.fp == f.fp)) {
+      const int32_t changed = changed_check(frames_[kept - 1].checks);
+      if (changed < 0) break;
+      // On to the frame further out than the one that has changed.
+      do --kept;
+      while (static_cast<int32_t>(frames_[kept].checks) > changed);
     }
     if (depth == kMost) return walk_without_memo(from);
     Walked& w = walked_[depth++];
     w.pc = f.pc | (f.exact ? format::kPcExact : 0);
     w.sp = f.sp;
     w.fp = f.fp;
-    step = step_by_rule(f, stack, info);
-    w.uses_fp = info.uses_fp;
-    w.loads_fp = info.loads_fp;
-    w.special = info.special;
-    w.outer_fp_slot = info.fp_slot;
-    guessed |= info.guessed;
-    if (step != Step::kOk) break;
+    step = step_by_rule(f, stack, w.step);
+    if (__builtin_expect(step != Step::kOk, 0)) {
+      w.step = {0, 0};
+      break;
+    }
   }
-  if (step == Step::kUnsupported || kept + depth > kMost || depth == 0)
-    return walk_without_memo(from);
-  if (guessed) segment.count_loss(format::Loss::kStackHeuristic);
-  uint32_t node =
-      kept == 0
-          ? format::index(root_of(step == Step::kEnd ? StackEnd::kComplete : StackEnd::kIncomplete))
-          : frames_[kept - 1].node;
-  for (uint32_t i = depth; i-- > 0;) {
-    const Walked& w = walked_[i];
-    const bool outer_needs = kept != 0 && frames_[kept - 1].needs_fp;
-    if (kept != 0) set_checks(kept - 1, w);
-    node = format::index(child_node(format::NodeId{node}, w.pc));
-    frames_[kept++] = {w.pc, w.sp, w.fp, node, 0, 0, w.uses_fp || (!w.loads_fp && outer_needs)};
+  uint32_t node = 0;
+  if (__builtin_expect(step != Step::kOk, 0)) {
+    if (step == Step::kUnsupported || depth == 0) return walk_without_memo(from);
+    kept = 0;
+    node = format::index(root_of(step == Step::kEnd ? StackEnd::kComplete : StackEnd::kIncomplete));
+  } else {
+    if (kept + depth > kMost) return walk_without_memo(from);
+    node = frames_[kept].node;
+  }
+  while (depth-- > 0) {
+    const Walked& w = walked_[depth];
+    const uint32_t flags = w.step.flags;
+    uint32_t needs_fp = flags & StepInfo::kUsesFp;
+    if (__builtin_expect(kept != 0, 1)) {
+      set_checks(kept, w);
+      needs_fp |= frames_[kept].needs_fp & ~(flags >> 1 & 1);  // passed on untouched
+    }
+    node = children_.child_of(node, w.pc);
+    frames_[++kept] = {w.pc, w.sp, w.fp, node, 0, needs_fp, 0};
   }
   count_ = kept;
-  return frames_[count_ - 1];
+  return frames_[kept];
 }
 
 #else  // no rules of this architecture are known: libunwind
@@ -134,9 +133,8 @@ StackMemo::Frame& StackMemo::capture(const CallContext& from) { return walk_with
 StackMemo::Frame& StackMemo::walk_without_memo(const CallContext& from) {
   capture_stack(from, readable_, scratch_);
   count_ = 0;
-  frames_[0] = {};
-  frames_[0].node = format::index(intern_stack(scratch_));
-  return frames_[0];
+  frames_[1] = {0, 0, 0, format::index(intern_stack(scratch_)), 0, 0, 0};
+  return frames_[1];
 }
 
 void StackMemo::copy_to(CapturedStack& out) const {
@@ -145,7 +143,7 @@ void StackMemo::copy_to(CapturedStack& out) const {
     return;
   }
   out.depth = count_;
-  for (uint32_t i = 0; i < count_; ++i) out.pcs[i] = frames_[count_ - 1 - i].pc;
+  for (uint32_t i = 0; i < count_; ++i) out.pcs[i] = frames_[count_ - i].pc;
 }
 
 }  // namespace mla

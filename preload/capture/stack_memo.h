@@ -16,6 +16,8 @@
 #include <cstdint>
 
 #include "capture/stack_capture.h"
+#include "capture/stack_trie.h"
+#include "capture/unwind_step.h"
 #include "format/format.h"
 
 namespace mla {
@@ -29,20 +31,24 @@ class StackMemo {
     uint64_t pc;   // as NodeRecord::pc
     uintptr_t sp;  // the return address was read from sp - 8
     uintptr_t fp;
-    uint32_t node;    // of the stack that ends here
-    uint32_t site;    // of that stack, once known; 0: not yet
-    uint32_t checks;  // end of this frame's checks; those of all outer ones lie before
-    bool needs_fp;    // an outer frame's stack pointer depends on fp
+    uint32_t node : 21;     // of the stack that ends here
+    uint32_t checks : 10;   // end of this frame's checks; those of all outer ones lie before
+    uint32_t needs_fp : 1;  // an outer frame's stack pointer depends on fp
+    uint32_t site;          // of that stack, once known; 0: not yet
   };
+  static_assert(sizeof(Frame) == 32);
+  static_assert(format::shape(format::Table::kNodes).max_records() <= 1U << 21);
+  static_assert(2 * format::kMaxStackDepth < 1U << 10);
 
   // The innermost frame of the calling thread's stack, with its node; new nodes are added to the
   // trie. The caller may keep a site in it. Valid until the next call.
   Frame& capture(const CallContext& from);
 
-  // Another thread's stacks follow.
+  // Call before first use, and when the thread, and with it the stack, is another from now on.
   void forget() {
     count_ = 0;
     readable_ = {};
+    frames_[0] = {0, UINTPTR_MAX, 0, 0, 0, 0, 0};
   }
 
   // The stack captured last, for comparing.
@@ -56,10 +62,7 @@ class StackMemo {
     uint64_t pc;
     uintptr_t sp;
     uintptr_t fp;
-    uintptr_t outer_fp_slot;
-    bool uses_fp;
-    bool loads_fp;
-    bool special;
+    StepInfo step;
   };
   // A word of the stack and what it has to be. Each frame but the innermost has one for its return
   // address, and one for its fp where that matters; they lie close together for the comparing loop.
@@ -68,7 +71,7 @@ class StackMemo {
     uintptr_t value;
   };
 
-  int32_t first_changed(uint32_t outermost_to) const;
+  int32_t changed_check(uint32_t count) const;
   void set_checks(uint32_t frame, const Walked& inner);
   Frame& walk(const CallContext& from);
   Frame& walk_without_memo(const CallContext& from);
@@ -76,9 +79,12 @@ class StackMemo {
   uint32_t count_ = 0;
   uint32_t epoch_ = 0;
   ReadableRange readable_;
-  Frame frames_[kMost];  // outermost first
-  Check checks_[2 * kMost];
+  // Outermost first, from 1. Number 0 lies further out than any frame can, and equals none: it ends
+  // searches.
+  Frame frames_[1 + kMost];
+  Check checks_[2 * kMost + 1];
   Walked walked_[kMost];
+  ChildCache children_;
   CapturedStack scratch_;
 };
 

@@ -7,6 +7,7 @@
 namespace mla {
 
 constinit NodeLinks* node_links = nullptr;
+std::atomic<uint32_t> forgotten_nodes_epoch;
 
 namespace {
 
@@ -35,17 +36,16 @@ bool open_stack_trie() {
   return node_links != nullptr;
 }
 
-NodeId find_child(NodeId parent, uint64_t pc) {
+NodeId child_node(NodeId parent, uint64_t pc) {
   const uint32_t up = format::index(parent);
+  uint32_t first = 0;
+  if (first_child_is(up, pc, first)) return NodeId{first};
   const uint32_t hash = hash_of(up, pc);
   const uint32_t known = node_index.find(hash, [&](uint32_t id) {
     const NodeRecord* node = segment.record<NodeRecord>(Table::kNodes, id);
     return node->pc.load(std::memory_order_relaxed) == pc && node->parent == up;
   });
-  if (known != IdIndex::kNone) {
-    node_links[up].child.store(known, std::memory_order_release);
-    return NodeId{known};
-  }
+  if (known != IdIndex::kNone) return NodeId{known};
   const uint64_t id = segment.claim(Table::kNodes);
   if (id == Segment::kNoRecord) {
     segment.count_loss(Loss::kStackTableFull);
@@ -58,7 +58,9 @@ NodeId find_child(NodeId parent, uint64_t pc) {
   node->module = pc < 0x1000 ? 0 : format::index(module_of(pc & format::kPcAddress));
   node->pc.store(pc, std::memory_order_release);  // acquired by the reader
   node_index.add(hash, static_cast<uint32_t>(id));
-  node_links[up].child.store(static_cast<uint32_t>(id), std::memory_order_release);
+  if (node_links[up].child.load(std::memory_order_relaxed) == 0) {
+    node_links[up].child.store(static_cast<uint32_t>(id), std::memory_order_release);
+  }
   return NodeId{static_cast<uint32_t>(id)};
 }
 
@@ -87,6 +89,7 @@ void forget_nodes(uint64_t low, uint64_t high) {
   node_index.forget(gone);
   const uint64_t claimed = segment.header().claimed[static_cast<uint32_t>(Table::kNodes)].load(
       std::memory_order_acquire);
+  forgotten_nodes_epoch.fetch_add(1, std::memory_order_relaxed);
   const uint64_t most = format::shape(Table::kNodes).max_records();
   for (uint64_t i = 0; i < claimed && i < most; ++i) {
     const uint32_t child = node_links[i].child.load(std::memory_order_acquire);

@@ -1,11 +1,12 @@
 // Stacks as nodes of a trie of program counters, shared by all threads and kept in the segment.
 //
-// Beside each node's record lies, in private memory, what this process looks up by node: the child
-// found there last and the site. Most nodes have one child, or are asked for the same one many times
-// in a row, so that going down a known path costs one load a frame (the comparison with the record is
-// off the critical path). Nodes of a path were mostly made one after the other, so they share cache
-// lines. A hash table alone, with two or three misses a frame, was the largest part of mla's time in
-// cc1plus, whose trie has 200,000 nodes [measured].
+// Beside each node's record lies, in private memory, what this process looks up by node: its first
+// child and its site. Most nodes have one child, so that going down a known path costs one load a
+// frame (the comparison with the record is off the critical path), and the nodes of a path, made
+// one after the other, share cache lines. The other children are found through a small cache of
+// each thread, then through a hash table. The table alone, with two or three misses a frame, was
+// the largest part of mla's time in cc1plus, whose trie has 360,000 nodes; keeping the last child
+// instead of the first made threads that share code fight over the links [measured].
 #pragma once
 
 #include <atomic>
@@ -18,31 +19,67 @@
 namespace mla {
 
 struct NodeLinks {
-  // Both are ids of published records: release stores, paired with the acquires in child_node()
+  // Both are ids of published records: release stores, paired with the acquires in first_child_is()
   // and heap_site_of(). 0: none.
-  std::atomic<uint32_t> child;
-  std::atomic<uint32_t> site;  // of the heap allocations made with this stack
+  std::atomic<uint32_t> child;  // the first one
+  std::atomic<uint32_t> site;   // of the heap allocations made with this stack
 };
 
 // By node id, as many as the table of nodes may get; pages cost memory when nodes use them.
 extern NodeLinks* node_links;
 
+// Counts the calls of forget_nodes(): what is known of a node by its program counter may be over.
+extern std::atomic<uint32_t> forgotten_nodes_epoch;
+
 // Before anything else here. False if there is no memory.
 bool open_stack_trie();
 
-// Out of line: the child is another than last time, or new.
-format::NodeId find_child(format::NodeId parent, uint64_t pc);
-
 // The child of `parent` at `pc` (as NodeRecord::pc), added if it is new. When the trie is full,
 // `parent` itself, and a loss is counted.
-inline format::NodeId child_node(format::NodeId parent, uint64_t pc) {
-  const uint32_t last = node_links[format::index(parent)].child.load(std::memory_order_acquire);
-  if (__builtin_expect(last != 0, 1)) {
-    const auto* node = segment.record<format::NodeRecord>(format::Table::kNodes, last);
-    if (node->pc.load(std::memory_order_relaxed) == pc) return format::NodeId{last};
-  }
-  return find_child(parent, pc);
+format::NodeId child_node(format::NodeId parent, uint64_t pc);
+
+// Whether the first child of `parent` is that at `pc`; then it is `child`.
+inline bool first_child_is(uint32_t parent, uint64_t pc, uint32_t& child) {
+  const uint32_t first = node_links[parent].child.load(std::memory_order_acquire);
+  if (first == 0) return false;
+  const auto* node = segment.record<format::NodeRecord>(format::Table::kNodes, first);
+  if (node->pc.load(std::memory_order_relaxed) != pc) return false;
+  child = first;
+  return true;
 }
+
+// A thread's cache of other children than the first.
+class ChildCache {
+ public:
+  uint32_t child_of(uint32_t parent, uint64_t pc) {
+    uint32_t child = 0;
+    if (first_child_is(parent, pc, child)) return child;
+    Entry& e =
+        entries_[(pc * 0x9e3779b97f4a7c15ULL + parent * 0xd6e8feb86659fd93ULL) >> (64 - kBits)];
+    const uint64_t key = key_of(parent);
+    if (e.pc == pc && e.key_and_child >> kIdBits == key) {
+      return static_cast<uint32_t>(e.key_and_child) & kIdMask;
+    }
+    child = format::index(child_node(format::NodeId{parent}, pc));
+    e = {pc, key << kIdBits | child};
+    return child;
+  }
+
+ private:
+  static constexpr uint32_t kBits = 11;
+  static constexpr uint32_t kIdBits = 21;
+  static constexpr uint32_t kIdMask = (1U << kIdBits) - 1;
+  static_assert(format::shape(format::Table::kNodes).max_records() <= 1U << kIdBits);
+  struct Entry {
+    uint64_t pc;
+    uint64_t key_and_child;  // epoch:22 | parent:21 | child:21
+  };
+  static uint64_t key_of(uint32_t parent) {
+    const uint64_t epoch = forgotten_nodes_epoch.load(std::memory_order_relaxed);
+    return (epoch << kIdBits | parent) & ((1ULL << (64 - kIdBits)) - 1);
+  }
+  Entry entries_[1U << kBits];
+};
 
 // The node of the stack's leaf; new nodes are added. When the trie is full: the node of as many
 // outer frames as are there, and a loss is counted.

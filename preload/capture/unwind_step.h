@@ -7,8 +7,6 @@
 #include "capture/stack_capture.h"
 #include "segment/sys.h"
 
-extern "C" void* __libc_stack_end;  // of the loader: where the kernel put the stack pointer
-
 namespace mla {
 
 #if defined(__x86_64__)
@@ -25,11 +23,11 @@ enum class Step : uint8_t { kOk, kEnd, kBroken, kUnsupported };
 
 // How the caller's state was found, for those who want to find it again.
 struct StepInfo {
-  bool uses_fp = false;   // the caller's stack pointer was computed from fp
-  bool loads_fp = false;  // the caller's fp was read from the stack ...
-  uintptr_t fp_slot = 0;  // ... here
-  bool guessed = false;   // by the frame pointer, for want of a rule
-  bool special = false;   // signal frame or realigned stack: not a constant offset
+  static constexpr uint32_t kUsesFp = 1;   // the caller's stack pointer was computed from fp
+  static constexpr uint32_t kLoadsFp = 2;  // the caller's fp was read from fp_slot
+  static constexpr uint32_t kSpecial = 4;  // signal frame or realigned stack: no constant offset
+  uint32_t flags;
+  uintptr_t fp_slot;
 };
 
 // Reads of the stack that cannot fault. Rules read through what may be a clobbered RBP, so a read
@@ -67,76 +65,32 @@ class StackReader {
 
 inline constexpr uintptr_t kLowestCode = 0x1000;
 
-inline Step step_out_of_signal(FrameState& f, StackReader& stack) {
-  // ucontext_t right above the handler's caller: rt_sigframe of the x86-64 kernel.
-  constexpr uintptr_t kRegisters = 40;
-  constexpr uintptr_t kFp = kRegisters + 10 * 8;
-  constexpr uintptr_t kSp = kRegisters + 15 * 8;
-  constexpr uintptr_t kPc = kRegisters + 16 * 8;
-  FrameState next = {0, 0, 0, true};
-  if (!stack.read(f.sp + kPc, next.pc) || !stack.read(f.sp + kSp, next.sp) ||
-      !stack.read(f.sp + kFp, next.fp)) {
-    return Step::kBroken;
-  }
-  f = next;
-  return Step::kOk;
-}
+// Rules but the two common ones.
+Step step_specially(const UnwindRule& rule, FrameState& f, StackReader& stack, StepInfo& info);
 
-// Goes to the caller of `f`. On anything but kOk, `f` stays what it was.
+// Goes to the caller of `f`. On anything but kOk, `f` stays what it was. Which register the frame
+// was found by, and whether it saved RBP, differs from frame to frame in no pattern: these two are
+// selected, not branched on.
 inline Step step_by_rule(FrameState& f, StackReader& stack, StepInfo& info) {
-  UnwindRule rule = rule_cache.rule_at(f.exact ? f.pc : f.pc - 1);
-  info = {};
-  uintptr_t cfa = 0;
-  switch (rule.kind) {
-    case RuleKind::kCfaFromSp:
-      cfa = f.sp + static_cast<intptr_t>(rule.cfa_offset);
-      break;
-    case RuleKind::kCfaFromFp:
-      info.uses_fp = true;
-      cfa = f.fp + static_cast<intptr_t>(rule.cfa_offset);
-      break;
-    case RuleKind::kCfaFromFpSlot:
-      info.uses_fp = info.special = true;
-      if (!stack.read(f.fp + static_cast<intptr_t>(rule.cfa_offset), cfa)) return Step::kBroken;
-      break;
-    case RuleKind::kSignal:
-      info.special = true;
-      return step_out_of_signal(f, stack);
-    case RuleKind::kEnd:
-      return Step::kEnd;
-    case RuleKind::kUnsupported:
-      return Step::kUnsupported;
-    case RuleKind::kNone:
-    case RuleKind::kNoInfo: {
-      // The loader's entry point has no rule; its stack pointer is the initial one, but for
-      // alignment.
-      constexpr uintptr_t kAlignment = 64;
-      const uintptr_t start = reinterpret_cast<uintptr_t>(__libc_stack_end);
-      if (f.sp <= start && start - f.sp < kAlignment) return Step::kEnd;
-      // A return address that is the start of a function was put there by makecontext.
-      if (!f.exact && rule_cache.rule_at(f.pc).kind != RuleKind::kNoInfo) return Step::kEnd;
-      // JIT code and assembler mostly keep a frame pointer: followed as libunwind follows it, if it
-      // points a little above the frame.
-      constexpr uintptr_t kFarthest = 0x4000;
-      if (f.fp < f.sp || f.fp - f.sp > kFarthest) return Step::kBroken;
-      rule.fp_offset = -16;
-      info.uses_fp = info.guessed = true;
-      cfa = f.fp + 16;
-      break;
-    }
+  const UnwindRule rule = rule_cache.rule_at(f.pc - (f.exact ? 0 : 1));
+  const bool uses_fp = rule.kind == RuleKind::kCfaFromFp;
+  if (__builtin_expect(!uses_fp && rule.kind != RuleKind::kCfaFromSp, 0)) {
+    FrameState copy = f;  // so that `f` itself can stay in registers
+    const Step step = step_specially(rule, copy, stack, info);
+    f = copy;
+    return step;
   }
+  const uintptr_t cfa = (uses_fp ? f.fp : f.sp) + static_cast<intptr_t>(rule.cfa_offset);
   // Stacks grow down: an outer frame lies higher. Else the chain is broken, and might be a loop.
-  if (cfa <= f.sp || (cfa & 7) != 0) return Step::kBroken;
-  uintptr_t fp = f.fp;
-  if (rule.kind == RuleKind::kCfaFromFpSlot || rule.fp_offset != UnwindRule::kFpUntouched) {
-    info.loads_fp = true;
-    info.fp_slot =
-        rule.kind == RuleKind::kCfaFromFpSlot ? f.fp : cfa + static_cast<intptr_t>(rule.fp_offset);
-    if (!stack.read(info.fp_slot, fp)) return Step::kBroken;
-  }
+  if (__builtin_expect(cfa <= f.sp || (cfa & 7) != 0, 0)) return Step::kBroken;
+  const bool loads_fp = rule.fp_offset != UnwindRule::kFpUntouched;
+  const intptr_t slot = loads_fp ? rule.fp_offset : -8;
+  uintptr_t saved = 0;
   uintptr_t pc = 0;
-  if (!stack.read(cfa - 8, pc)) return Step::kBroken;
-  f = {pc, cfa, fp, false};
+  if (!stack.read(cfa + slot, saved) || !stack.read(cfa - 8, pc)) return Step::kBroken;
+  info.flags = (uses_fp ? StepInfo::kUsesFp : 0) | (loads_fp ? StepInfo::kLoadsFp : 0);
+  info.fp_slot = cfa + slot;
+  f = {pc, cfa, loads_fp ? saved : f.fp, false};
   return Step::kOk;
 }
 
