@@ -1,0 +1,94 @@
+"""What a program is run under: nothing, mla, or a peer."""
+import glob
+import os
+import re
+import subprocess
+
+BASELINE = "none"
+
+
+class Configuration:
+    """One way to run a program.
+
+    environment(directory): variables that switch it on and send its output to `directory`.
+    missing: why it cannot be measured here, None if it can.
+    """
+
+    def __init__(self, name, title, library=None, variables=None, package=None):
+        self.name = name
+        self.title = title
+        self.library = library
+        self.variables = variables or {}
+        self.missing = None
+        self.version = None
+        if package:
+            self.version = package_version(package)
+            if not library:
+                self.missing = "not installed (Debian package %s)" % package
+
+    def environment(self, directory):
+        values = {key: value.replace("{directory}", directory)
+                  for key, value in self.variables.items()}
+        if self.library:
+            values["LD_PRELOAD"] = self.library
+        return values
+
+
+def package_version(package):
+    try:
+        return subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], check=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              universal_newlines=True).stdout or None
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def find_library(*patterns):
+    for pattern in patterns:
+        for folder in ("/usr/lib/*-linux-gnu", "/usr/lib", "/usr/local/lib"):
+            found = sorted(glob.glob(os.path.join(folder, pattern)))
+            if found:
+                return found[0]
+    return None
+
+
+def mla_version(build):
+    try:
+        text = subprocess.run([os.path.join(build, "tools", "mla"), "--version"], check=True,
+                              stdout=subprocess.PIPE, universal_newlines=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    match = re.search(r"\d+\.\d+\.\d+", text)
+    return match and match.group(0)
+
+
+def has_profiling(jemalloc):
+    """Whether this jemalloc was built with --enable-prof. If not, it says so when asked to."""
+    result = subprocess.run(["sort", "/dev/null"], stderr=subprocess.PIPE, universal_newlines=True,
+                            env=dict(os.environ, LD_PRELOAD=jemalloc,
+                                     MALLOC_CONF="prof:true,prof_final:false"))
+    return "Invalid conf pair: prof" not in result.stderr
+
+
+def all_configurations(build):
+    """The baseline first."""
+    preload = os.path.join(build, "preload", "libmla.so")
+    exact = Configuration("mla-exact", "mla, exact", preload, {"MLA_DIR": "{directory}"})
+    sampled = Configuration("mla-sampled", "mla, sampled 512K", preload,
+                            {"MLA_DIR": "{directory}", "MLA_SAMPLE": "512K"})
+    for configuration in (exact, sampled):
+        configuration.version = mla_version(build)
+        if not os.path.exists(preload):
+            configuration.missing = "%s is not there: build it first (tools/dev build)" % preload
+    # Its library alone, writing events to a file: the cheapest way to use it. The command heaptrack
+    # also interprets and compresses them while the program runs.
+    heaptrack = Configuration("heaptrack", "heaptrack", find_library(
+        "heaptrack/libheaptrack_preload.so"), {
+            "DUMP_HEAPTRACK_OUTPUT": "{directory}/heaptrack.raw"}, "heaptrack")
+    jemalloc = Configuration("jemalloc-prof", "jemalloc, prof", find_library("libjemalloc.so.2"), {
+        "MALLOC_CONF": "prof:true,prof_final:true,prof_prefix:{directory}/jeprof"}, "libjemalloc2")
+    if not jemalloc.missing and not has_profiling(jemalloc.library):
+        jemalloc.missing = "%s was built without --enable-prof" % jemalloc.library
+    gperftools = Configuration("gperftools", "gperftools, HEAPPROFILE", find_library(
+        "libtcmalloc.so.4"), {"HEAPPROFILE": "{directory}/gperftools"}, "libgoogle-perftools4")
+    return [Configuration(BASELINE, "none"), exact, sampled, heaptrack, jemalloc, gperftools]
