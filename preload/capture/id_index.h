@@ -1,11 +1,11 @@
 // From a hash to the id of a record that exists already: the hash-consing index of stacks and
 // sites.
 //
-// * Insert-only and lock-free. When half full it is replaced by one of twice the size; an id that
-//   another thread adds to the old one meanwhile may be missing in the new one. Its record is then
-//   made a second time, which costs 16 bytes and is merged by the reader.
-// * Old tables are never given back: a reader may be in them. Together they are no bigger than the
-//   newest.
+// * Insert-only and lock-free. When three quarters full it is replaced by one of twice the size; an
+//   id that another thread adds to the old one meanwhile may be missing in the new one. Its record
+//   is then made a second time, which costs 16 bytes and is merged by the reader.
+// * Old tables stay mapped, since a reader may be in them, but give their memory back: that reader
+//   finds nothing there, and its record is made a second time, too.
 // * Private memory: a forked child gets its own copy from the kernel.
 #pragma once
 
@@ -38,7 +38,7 @@ class IdIndex {
   // Adds `id`, whose record is published. Without memory the id is not found again, no more.
   void add(uint32_t hash, uint32_t id) {
     Table* t = table_.load(std::memory_order_acquire);
-    if (t == nullptr || t->used.load(std::memory_order_relaxed) > t->mask() / 2) {
+    if (t == nullptr || t->used.load(std::memory_order_relaxed) > t->mask() / 4 * 3) {
       grow(t);
       t = table_.load(std::memory_order_acquire);
       if (t == nullptr || t->used.load(std::memory_order_relaxed) > t->mask() - t->mask() / 8)
@@ -75,6 +75,9 @@ class IdIndex {
     uint32_t bucket(uint32_t hash) const { return hash >> (32 - bits); }
   };
 
+  static size_t bytes_of(uint32_t bits) {
+    return (sizeof(Table) + (sizeof(uint64_t) << bits) + 4095) & ~size_t{4095};
+  }
   static uint64_t make(uint32_t hash, uint32_t id) {
     return static_cast<uint64_t>(hash) << 32 | id;
   }
@@ -95,8 +98,7 @@ class IdIndex {
     const uint32_t bits = full == nullptr ? kFirstBits : full->bits + 1;
     if (bits > kMostBits || growing_.exchange(1, std::memory_order_acquire) != 0) return;
     if (table_.load(std::memory_order_acquire) == full) {
-      const size_t bytes = sizeof(Table) + (sizeof(uint64_t) << bits);
-      Table* bigger = static_cast<Table*>(own_map((bytes + 4095) & ~size_t{4095}));
+      Table* bigger = static_cast<Table*>(own_map(bytes_of(bits)));
       if (bigger != nullptr) {
         bigger->bits = bits;
         for (uint32_t i = 0; full != nullptr && i <= full->mask(); ++i) {
@@ -104,6 +106,7 @@ class IdIndex {
           if (entry != 0 && id_of(entry) != kForgotten) put(*bigger, hash_of(entry), id_of(entry));
         }
         table_.store(bigger, std::memory_order_release);  // acquired in find() and add()
+        if (full != nullptr) own_empty(full, bytes_of(full->bits));
       }
     }
     growing_.store(0, std::memory_order_release);

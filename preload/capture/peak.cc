@@ -14,13 +14,25 @@ using format::TickLock;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr uint64_t kSmallestStep = 64 * 1024;
-constexpr uint64_t kCostFactor = 20;  // 5 %
+constexpr uint64_t kCostFactor = 50;  // 2 %
 
 std::atomic<uint64_t> next_composition_at;  // live bytes
 std::atomic<uint64_t> not_before_ns;
 
 uint64_t claimed(Table table) {
   return segment.header().claimed[static_cast<uint32_t>(table)].load(std::memory_order_acquire);
+}
+
+// Calls f(record) for the first `count` records of a table, those of missing blocks left out.
+template <class Record, class F>
+void for_each(Table table, uint64_t count, F f) {
+  const uint64_t per_block = format::shape(table).records_per_block;
+  for (uint64_t first = 0; first < count; first += per_block) {
+    Record* r = segment.record<Record>(table, first);
+    const uint64_t left = count - first;
+    for (Record* end = r + (left < per_block ? left : per_block); r != nullptr && r != end; ++r)
+      f(*r);
+  }
 }
 
 void store_composition(uint64_t live_bytes) {
@@ -62,34 +74,30 @@ bool sum_sites(Table& table, uint64_t& sites) {
   sites = claimed(Table::kSites);
   const uint64_t most = format::shape(Table::kSites).max_records();
   if (sites > most) sites = most;
-  for (uint64_t i = 0; i < sites; ++i) {
-    if (i % format::shape(table).records_per_block == 0 && !segment.ensure(table, i)) return false;
-    PeakRecord* sum = segment.record<PeakRecord>(table, i);
-    sum->live_bytes.store(0, kRelaxed);
-    sum->live_count.store(0, kRelaxed);
+  for (uint64_t i = 0; i < sites; i += format::shape(table).records_per_block) {
+    if (!segment.ensure(table, i)) return false;
   }
-  const uint64_t counters = claimed(Table::kCounters);
-  for (uint64_t i = 0; i < counters; ++i) {
-    const CounterRecord* c = segment.record<CounterRecord>(Table::kCounters, i);
-    const uint32_t site = c == nullptr ? 0 : c->site.load(std::memory_order_acquire);
-    if (site == 0 || site >= sites) continue;
+  for_each<PeakRecord>(table, sites, [](PeakRecord& sum) {
+    sum.live_bytes.store(0, kRelaxed);
+    sum.live_count.store(0, kRelaxed);
+  });
+  for_each<CounterRecord>(Table::kCounters, claimed(Table::kCounters), [&](CounterRecord& c) {
+    const uint32_t site = c.site.load(std::memory_order_acquire);
+    if (site == 0 || site >= sites) return;
     PeakRecord* sum = segment.record<PeakRecord>(table, site);
     // Signed: one thread allocates, another frees. The final sums are not below 0 but for events in
     // flight, which are cut below.
-    sum->live_bytes.store(sum->live_bytes.load(kRelaxed) + c->alloc_bytes.load(kRelaxed) -
-                              c->freed_bytes.load(kRelaxed),
+    sum->live_bytes.store(sum->live_bytes.load(kRelaxed) + c.alloc_bytes.load(kRelaxed) -
+                              c.freed_bytes.load(kRelaxed),
                           kRelaxed);
-    sum->live_count.store(sum->live_count.load(kRelaxed) + c->alloc_count.load(kRelaxed) -
-                              c->freed_count.load(kRelaxed),
+    sum->live_count.store(sum->live_count.load(kRelaxed) + c.alloc_count.load(kRelaxed) -
+                              c.freed_count.load(kRelaxed),
                           kRelaxed);
-  }
-  for (uint64_t i = 0; i < sites; ++i) {
-    PeakRecord* sum = segment.record<PeakRecord>(table, i);
-    if (static_cast<int64_t>(sum->live_bytes.load(kRelaxed)) < 0)
-      sum->live_bytes.store(0, kRelaxed);
-    if (static_cast<int64_t>(sum->live_count.load(kRelaxed)) < 0)
-      sum->live_count.store(0, kRelaxed);
-  }
+  });
+  for_each<PeakRecord>(table, sites, [](PeakRecord& sum) {
+    if (static_cast<int64_t>(sum.live_bytes.load(kRelaxed)) < 0) sum.live_bytes.store(0, kRelaxed);
+    if (static_cast<int64_t>(sum.live_count.load(kRelaxed)) < 0) sum.live_count.store(0, kRelaxed);
+  });
   return true;
 }
 

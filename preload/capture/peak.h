@@ -8,7 +8,7 @@
 namespace mla {
 
 // Tells of the live bytes of the process. A new high is stored at once; its composition by site is
-// stored when it is 1 % above the last one stored, at most as often as keeps the cost below 5 %.
+// stored when it is 1 % above the last one stored, at most as often as keeps the cost below 2 %.
 void note_live_bytes(uint64_t live_bytes);
 
 // Sums every site's live bytes and count over all shards into the peak table that is not published;

@@ -7,8 +7,7 @@ namespace mla {
 constinit RuleCache rule_cache{};
 
 RuleCache::Table* RuleCache::make_table(uint32_t bits) {
-  const size_t bytes = sizeof(Table) + (sizeof(Entry) << bits);
-  Table* t = static_cast<Table*>(own_map((bytes + 4095) & ~size_t{4095}));
+  Table* t = static_cast<Table*>(own_map(bytes_of(bits)));
   if (t != nullptr) t->bits = bits;
   return t;
 }
@@ -40,7 +39,7 @@ UnwindRule RuleCache::miss(uintptr_t pc) {
     if (t == nullptr) return rule;
   }
   const bool added = add(*t, pc, bits);
-  if (!added || t->used.load(std::memory_order_relaxed) > (t->mask() >> 1)) grow(t);
+  if (!added || t->used.load(std::memory_order_relaxed) > t->mask() / 4 * 3) grow(t);
   return rule;
 }
 
@@ -56,6 +55,7 @@ void RuleCache::grow(Table* full) {
         if (pc > kForgotten && rule != 0) add(*bigger, pc, rule);
       }
       table_.store(bigger, std::memory_order_release);  // acquired in rule_at()
+      if (full != nullptr) own_empty(full, bytes_of(full->bits));
     }
   }
   growing_.store(0, std::memory_order_release);

@@ -1,9 +1,12 @@
 // Unwind rules already computed, shared by all threads.
 //
 // * Lookups take no lock and write nothing. Entries are only ever added, or emptied for a range of
-//   addresses when a module goes away; memory is never given back, so a reader is never surprised.
-// * When half full the table is replaced by one of twice the size. An entry added to the old table
-//   while it is being copied may be missing in the new one; it is then computed once more.
+//   addresses when a module goes away; addresses are never unmapped, so a reader is never
+//   surprised.
+// * When three quarters full the table is replaced by one of twice the size, and the old one gives
+// its
+//   memory back. What a thread adds to the old table, or looks for in it, meanwhile, is computed
+//   once more.
 #pragma once
 
 #include <atomic>
@@ -59,6 +62,9 @@ class RuleCache {
     return static_cast<uint32_t>((pc * 0x9e3779b97f4a7c15ULL) >> (64 - bits));
   }
   static UnwindRule unpack(uint64_t bits) { return __builtin_bit_cast(UnwindRule, bits); }
+  static size_t bytes_of(uint32_t bits) {
+    return (sizeof(Table) + (sizeof(Entry) << bits) + 4095) & ~size_t{4095};
+  }
   static Table* make_table(uint32_t bits);
   static bool add(Table& t, uintptr_t pc, uint64_t rule);
   UnwindRule miss(uintptr_t pc);

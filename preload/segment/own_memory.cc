@@ -33,7 +33,6 @@ uint64_t mapped_bytes() {
 }
 
 void* map(size_t bytes, int flags) {
-  if (bytes > spare_address_space()) return nullptr;
   void* p =
       sys::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
   return sys::failed(p) ? nullptr : p;
@@ -53,6 +52,14 @@ void* own_map(size_t bytes) {
   void* p = map(bytes, 0);
   if (p != nullptr) own_private_bytes.fetch_add(bytes, std::memory_order_relaxed);
   return p;
+}
+
+void own_empty(void* p, size_t bytes) {
+  constexpr size_t kPage = 4096;
+  if (bytes <= kPage || sys::madvise(static_cast<char*>(p) + kPage, bytes - kPage, MADV_DONTNEED)) {
+    return;
+  }
+  own_private_bytes.fetch_sub(bytes - kPage, std::memory_order_relaxed);
 }
 
 void* own_reserve(size_t bytes) {
