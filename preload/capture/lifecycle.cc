@@ -93,33 +93,6 @@ void make_file() {
   set_mode(recording_mode());
 }
 
-// What was alive in the parent, site by site, becomes what this process inherited.
-void inherit(const Segment& parent) {
-  const format::SegmentHeader& h = parent.header();
-  const auto add = [](uint64_t site, uint64_t count, uint64_t bytes) {
-    if (!segment.ensure(Table::kInherited, site)) return;
-    InheritedRecord* r = segment.record<InheritedRecord>(Table::kInherited, site);
-    r->live_count.store(r->live_count.load(kRelaxed) + count, kRelaxed);
-    r->live_bytes.store(r->live_bytes.load(kRelaxed) + bytes, kRelaxed);
-  };
-  const uint64_t counters = h.claimed[static_cast<uint32_t>(Table::kCounters)].load(kRelaxed);
-  const uint64_t sites =
-      segment.header().claimed[static_cast<uint32_t>(Table::kSites)].load(kRelaxed);
-  for (uint64_t i = 0; i < counters; ++i) {
-    const auto* c = parent.record<format::CounterRecord>(Table::kCounters, i);
-    const uint32_t site = c == nullptr ? 0 : c->site.load(std::memory_order_acquire);
-    if (site == 0 || site >= sites) continue;
-    add(site, c->alloc_count.load(kRelaxed) - c->freed_count.load(kRelaxed),
-        c->alloc_bytes.load(kRelaxed) - c->freed_bytes.load(kRelaxed));
-  }
-  for (uint64_t site = 1; site < sites; ++site) {
-    const auto* r = parent.record<InheritedRecord>(Table::kInherited, site);
-    if (r == nullptr || r->live_count.load(kRelaxed) == 0) continue;
-    add(site, r->live_count.load(kRelaxed) - r->freed_count.load(kRelaxed),
-        r->live_bytes.load(kRelaxed) - r->freed_bytes.load(kRelaxed));
-  }
-}
-
 void describe_parent(const Segment& parent) {
   format::SegmentHeader& h = segment.header();
   const format::SegmentHeader& from = parent.header();
@@ -142,6 +115,10 @@ void describe_parent(const Segment& parent) {
 // forward. Pages of the parent's private memory are copies; its segment is still shared with it and
 // must not be written.
 void become_child() {
+  Mode unset = Mode::kUnset;
+  if (!control->mode.compare_exchange_strong(unset, Mode::kBecoming, std::memory_order_acquire)) {
+    return;
+  }
   const bool parent_stopped =
       segment.header().state.load(kRelaxed) == static_cast<uint32_t>(format::State::kStopped);
   static Segment parent;
@@ -183,8 +160,7 @@ bool worth_a_file() {
 
 }  // namespace
 
-void start_recording(char** program_environment, const Settings& chosen,
-                     uint32_t smallest_spacing) {
+void start_recording(char** environment, const Settings& chosen, uint32_t smallest_spacing) {
   if (fate != Fate::kUndecided) return;
   fate = Fate::kRefused;
   settings = chosen;

@@ -118,6 +118,7 @@ inline void count_allocated(Shard& shard, const void* block, uint64_t bytes, Sit
     if (bytes > LiveMap::kMostBytes) bytes = LiveMap::kMostBytes;
     if (!insert_block(shard, address, {site, bytes, generation})) return;
   }
+  thread_local_state.last_recorded = address;
   bump(counter->alloc_count, 1);
   bump(counter->alloc_bytes, bytes);
   shard.alloc_count += 1;
@@ -213,12 +214,12 @@ void record_free_exactly(const void* block) {
   }
   // What allocators keep in front of a block is read next: it arrives together with our own slot.
   __builtin_prefetch(static_cast<const char*>(block) - 16, 1);
-  SiteId site = SiteId::kNone;
-  uint64_t bytes = 0;
   {
     const ReentryGuard guard;
-    const uintptr_t address = reinterpret_cast<uintptr_t>(block);
-    if (__builtin_expect(live_map.take_plain(address, generation, site, bytes), 1)) {
+    SiteId site = SiteId::kNone;
+    uint64_t bytes = 0;
+    if (__builtin_expect(
+            live_map.take_plain(reinterpret_cast<uintptr_t>(block), generation, site, bytes), 1)) {
       CounterRecord* counter = counter_of(*shard, site);
       if (__builtin_expect(counter == nullptr, 0)) {
         segment.count_loss(Loss::kNoThread);

@@ -4,9 +4,8 @@
 //   addresses when a module goes away; addresses are never unmapped, so a reader is never
 //   surprised.
 // * When three quarters full the table is replaced by one of twice the size, and the old one gives
-// its
-//   memory back. What a thread adds to the old table, or looks for in it, meanwhile, is computed
-//   once more.
+//   its memory back. What a thread adds to the old table, or looks for in it, meanwhile, is
+//   computed once more.
 #pragma once
 
 #include <atomic>

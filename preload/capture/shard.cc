@@ -40,7 +40,6 @@ void begin_thread(Shard& shard) {
   shard.sampled_at_interval = 0;
   shard.memo.forget();
   shard.thread_record = 0;
-  shard.memo.forget();
   const uint64_t i = segment.claim(Table::kThreads);
   if (i == Segment::kNoRecord) return;  // more threads than the table holds: theirs have no record
   shard.thread_record = static_cast<uint32_t>(i) + 1;

@@ -72,13 +72,14 @@ inline bool StackMemo::take_shortcut(const Shortcut& s, const CallContext& from)
   const uint32_t below = frames_[base - 1].checks;
   const uint32_t checks = s.count == 1 ? s.base_checks : s.frames[s.count - 2].checks;
   if (changed_check(s.checks, checks) >= 0 || changed_check(checks_, below) >= 0) return false;
+  begin_change();
   for (uint32_t i = 0; i < checks; ++i) checks_[below + i] = s.checks[i];
   b.checks = below + s.base_checks;
   for (uint32_t i = 0; i < s.count; ++i) {
     frames_[base + 1 + i] = s.frames[i];
     frames_[base + 1 + i].checks = below + s.frames[i].checks;
   }
-  count_ = base + s.count;
+  end_change(base + s.count);
   return true;
 }
 
@@ -86,9 +87,10 @@ inline bool StackMemo::take_shortcut(const Shortcut& s, const CallContext& from)
 inline void StackMemo::keep_shortcut(Shortcut& s, const CallContext& from, uint32_t base) const {
   const Frame& b = frames_[base];
   const uint32_t below = frames_[base - 1].checks;
+  s.validity = 0;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   s.pc = from.pc;
   s.sp = from.sp;
-  s.validity = validity_;
   s.count = count_ - base;
   s.base_sp = b.sp;
   s.base_fp = b.fp;
@@ -100,6 +102,8 @@ inline void StackMemo::keep_shortcut(Shortcut& s, const CallContext& from, uint3
   }
   const uint32_t checks = frames_[count_ - 1].checks - below;
   for (uint32_t i = 0; i < checks; ++i) s.checks[i] = checks_[below + i];
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  s.validity = validity_;
 }
 
 StackMemo::Frame& StackMemo::capture(const CallContext& from) {
@@ -161,6 +165,7 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
     node = frames_[kept].node;
   }
   const uint32_t base = kept;
+  begin_change();
   const bool few = depth - 1 < Shortcut::kMost;
   uint32_t all_flags = 0;
   while (depth-- > 0) {
@@ -175,10 +180,13 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
     node = children_.child_of(node, w.pc);
     frames_[++kept] = {w.pc, w.sp, w.fp, node, 0, needs_fp, 0};
   }
-  count_ = kept;
+  end_change(kept);
+  if (__builtin_expect((all_flags & StepInfo::kGuessed) != 0, 0)) {
+    segment.count_loss(format::Loss::kStackHeuristic);
+  }
   // One in four: where stacks come in no pattern, most of the work of keeping them would be in
   // vain.
-  if (few && base != 0 && (all_flags & StepInfo::kSpecial) == 0 &&
+  if (few && base != 0 && (all_flags & (StepInfo::kSpecial | StepInfo::kGuessed)) == 0 &&
       (shortcut.validity != validity_ || (++misses_ & 3) == 0)) {
     keep_shortcut(shortcut, from, base);
   }

@@ -93,6 +93,16 @@ class StackMemo {
     Check checks[2 * kMost];
   };
 
+  // Between these two the memo remembers nothing: a signal handler may leave by siglongjmp, for
+  // good.
+  void begin_change() {
+    count_ = 0;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  void end_change(uint32_t count) {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    count_ = count;
+  }
   static int32_t changed_check(const Check* checks, uint32_t count);
   Shortcut& shortcut_of(const CallContext& from);
   bool take_shortcut(const Shortcut& s, const CallContext& from);

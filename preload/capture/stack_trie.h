@@ -61,7 +61,13 @@ class ChildCache {
       return static_cast<uint32_t>(e.key_and_child) & kIdMask;
     }
     child = format::index(child_node(format::NodeId{parent}, pc));
-    e = {pc, key << kIdBits | child};
+    // A signal handler may leave by siglongjmp at any instruction: no half of one entry with half
+    // of another.
+    e.pc = 0;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    e.key_and_child = key << kIdBits | child;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    e.pc = pc;
     return child;
   }
 

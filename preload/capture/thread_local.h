@@ -11,9 +11,11 @@ struct Shard;
 struct ThreadLocal {
   int64_t countdown;  // bytes until the next sample point; sampling begins at the first one below 0
   Shard* shard;       // nullptr until the thread's first event, and again once it has ended
-  bool busy;          // this thread is inside mla: events are forwarded and not recorded
-  bool ended;         // its TLS destructors are running
-  bool calling_out;   // mla is calling a library: allocations are that library's, not the program's
+  uintptr_t busy_at;  // an address in the frame that set `busy`
+  uintptr_t last_recorded;  // address of the block this thread recorded last
+  bool busy;                // this thread is inside mla: events are forwarded and not recorded
+  bool ended;               // its TLS destructors are running
+  bool calling_out;  // mla is calling a library: allocations are that library's, not the program's
 };
 
 extern __thread ThreadLocal thread_local_state __attribute__((tls_model("initial-exec")));

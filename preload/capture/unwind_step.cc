@@ -35,14 +35,22 @@ Step step_out_of_realigned(const UnwindRule& rule, FrameState& f, StackReader& s
 }
 
 // Code without unwind information.
-Step step_out_of_unknown(const FrameState& f) {
+Step step_out_of_unknown(FrameState& f, StackReader& stack, StepInfo& info) {
   // The loader's entry point has no rule; its stack pointer is the initial one, but for alignment.
   constexpr uintptr_t kAlignment = 64;
   const uintptr_t start = reinterpret_cast<uintptr_t>(__libc_stack_end);
   if (f.sp <= start && start - f.sp < kAlignment) return Step::kEnd;
   // A return address that is the start of a function was put there by makecontext.
-  return !f.exact && rule_cache.rule_at(f.pc).kind != RuleKind::kNoInfo ? Step::kEnd
-                                                                        : Step::kBroken;
+  if (!f.exact && rule_cache.rule_at(f.pc).kind != RuleKind::kNoInfo) return Step::kEnd;
+  // JIT code and assembler mostly keep a frame pointer: followed as libunwind follows it, if it
+  // points a little above the frame.
+  constexpr uintptr_t kFarthest = 0x4000;
+  if (f.fp < f.sp || f.fp - f.sp > kFarthest || (f.fp & 7) != 0) return Step::kBroken;
+  FrameState next = {0, f.fp + 16, 0, false};
+  if (!stack.read(f.fp, next.fp) || !stack.read(f.fp + 8, next.pc)) return Step::kBroken;
+  info = {StepInfo::kUsesFp | StepInfo::kLoadsFp | StepInfo::kGuessed, f.fp};
+  f = next;
+  return Step::kOk;
 }
 
 }  // namespace
@@ -63,7 +71,7 @@ Step step_specially(const UnwindRule& rule, FrameState& f, StackReader& stack, S
       return Step::kUnsupported;
     default:
       info = {0, 0};
-      return step_out_of_unknown(f);
+      return step_out_of_unknown(f, stack, info);
   }
 }
 

@@ -26,6 +26,7 @@ struct StepInfo {
   static constexpr uint32_t kUsesFp = 1;   // the caller's stack pointer was computed from fp
   static constexpr uint32_t kLoadsFp = 2;  // the caller's fp was read from fp_slot
   static constexpr uint32_t kSpecial = 4;  // signal frame or realigned stack: no constant offset
+  static constexpr uint32_t kGuessed = 8;  // by the frame pointer, for want of a rule
   uint32_t flags;
   uintptr_t fp_slot;
 };

@@ -33,6 +33,7 @@ uint64_t mapped_bytes() {
 }
 
 void* map(size_t bytes, int flags) {
+  if (bytes > spare_address_space()) return nullptr;
   void* p =
       sys::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
   return sys::failed(p) ? nullptr : p;

@@ -21,8 +21,8 @@ void* own_map(size_t bytes);
 // Gives the memory of all but the first page of an own_map() back; it reads as zero from now on and
 // is not counted any more.
 void own_empty(void* p, size_t bytes);
-// The same as own_map(), but only address space: pages cost memory when they are touched, and are
-// not counted (the live map counts its own resident pages). Left out of core dumps.
+// Address space as by own_map(): pages cost memory when they are touched, and are not counted
+// (the live map counts its own resident pages). Left out of core dumps.
 void* own_reserve(size_t bytes);
 // Small zeroed pieces, 64-byte aligned, never freed. nullptr when the kernel gives no memory.
 void* own_allocate(size_t bytes);

@@ -23,6 +23,7 @@ constexpr int kNoSpaceLeft = 28;  // ENOSPC
 constexpr int kFileTooBig = 27;   // EFBIG
 constexpr int kBadAddress = 14;   // EFAULT: backing the page would have raised SIGBUS
 constexpr int kInvalid = 22;      // EINVAL: a kernel before 5.14
+constexpr uint64_t kFirstPage = 4096;
 constexpr uint64_t kFirstInterval = 20'000'000;  // ns between two points of a young process
 constexpr uint64_t kFirstHistoryInterval = 250'000'000;
 

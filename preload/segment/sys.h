@@ -62,6 +62,12 @@ inline int error_of(const void* p) { return static_cast<int>(-reinterpret_cast<i
 // Unit tests only: ThreadSanitizer has to see that memory is new, else it finds races with whatever
 // was at the same addresses before.
 inline void* mmap(void* at, size_t bytes, int protection, int flags, int fd, long offset) {
+  void* p = ::mmap(at, bytes, protection, flags, fd, offset);
+  return p == MAP_FAILED ? reinterpret_cast<void*>(static_cast<intptr_t>(-errno)) : p;
+}
+inline long munmap(void* at, size_t bytes) { return ::munmap(at, bytes) == 0 ? 0 : -errno; }
+#else
+inline void* mmap(void* at, size_t bytes, int protection, int flags, int fd, long offset) {
   return reinterpret_cast<void*>(
       call(SYS_mmap, arg(at), static_cast<long>(bytes), protection, flags, fd, offset));
 }

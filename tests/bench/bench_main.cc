@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   mla::live_map.configure(32);
   mla::start_sampling({});
   mla::set_mode(mla::Mode::kRecording);
-  mla::load_reference_unwinder(false);
+  mla::load_reference_unwinder(false, true);
   if (mla::current_shard() == nullptr) return 1;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

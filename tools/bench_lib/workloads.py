@@ -85,6 +85,11 @@ class Redis(Workload):
             return program.finish(length.decode("ascii").strip(), elapsed)
 
 
+def python():
+    """Debian's, where there is one: the python3 found first may be a shell script."""
+    return shutil.which("python3", path="/usr/bin") or sys.executable
+
+
 class DemoServer(Workload):
     """tools/demo/run_server.py: the time in which it answers a fixed number of reports."""
     is_server = True
@@ -96,7 +101,7 @@ class DemoServer(Workload):
         self.requests = requests
 
     def run(self, configuration, timeout):
-        argv = [sys.executable, os.path.join(DEMO, "run_server.py"), "--clean"]
+        argv = [python(), os.path.join(DEMO, "run_server.py"), "--clean"]
         with measure.Measured(self.build, argv, {}, configuration, subprocess.PIPE) as program:
             line = program.process.stdout.readline()
             if not line.startswith(b"listening on "):
@@ -156,8 +161,7 @@ def all_workloads(build, directory, scale):
     def limits(exact, sampled):
         return {"mla-exact": exact, "mla-sampled": sampled}
 
-    python = shutil.which("python3", path="/usr/bin") or sys.executable
-    json_work = [python, os.path.join(PROGRAMS, "json_work.py"), str(times(2500))]
+    json_work = [python(), os.path.join(PROGRAMS, "json_work.py"), str(times(2500))]
     return [
         Command("malloc1", "malloc loop, 1 thread", build,
                 [own("malloc_loop"), "1", str(times(20000000))], limits=limits(2.5, 1.05)),
