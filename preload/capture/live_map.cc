@@ -7,33 +7,6 @@ namespace mla {
 
 constinit LiveMap live_map{};
 
-namespace {
-
-using format::SiteId;
-
-// A half: site, generation, size, from the lowest bit.
-constexpr uint32_t kHalfGenerationAt = 20;
-constexpr uint32_t kHalfSizeAt = kHalfGenerationAt + 3;
-constexpr uint32_t kHalfBits = kHalfSizeAt + 4;
-constexpr uint64_t kHalfMask = (1ULL << kHalfBits) - 1;
-constexpr uint64_t kHalfSiteMask = (1ULL << kHalfGenerationAt) - 1;
-constexpr uint64_t kHalfGenerationMask = 7;
-
-uint64_t pack_half(const LiveBlock& b) {
-  return format::index(b.site) | static_cast<uint64_t>(b.generation) << kHalfGenerationAt |
-         b.bytes << kHalfSizeAt;
-}
-LiveBlock unpack_half(uint64_t half) {
-  LiveBlock b;
-  b.site = SiteId{static_cast<uint32_t>(half & kHalfSiteMask)};
-  b.generation = static_cast<uint32_t>(half >> kHalfGenerationAt & kHalfGenerationMask);
-  b.bytes = half >> kHalfSizeAt & 15;
-  return b;
-}
-uint32_t half_shift(uintptr_t address) { return (address >> 3 & 1) != 0 ? kHalfBits : 0; }
-
-}  // namespace
-
 LiveMap::Slot* LiveMap::make_slot(uintptr_t address) {
   if (address >= kAddressLimit) return nullptr;
   std::atomic<Middle*>& up = directory_[address >> (kLeafBits + kMiddleBits)];
@@ -60,47 +33,47 @@ LiveMap::Slot* LiveMap::make_slot(uintptr_t address) {
   return slot_at(address);
 }
 
-bool LiveMap::insert_slowly(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
+LiveBlock LiveMap::unpack(const Slot* slot) {
+  const uint32_t seen = slot->load(kRelaxed);
+  LiveBlock b;
+  b.site = format::SiteId{seen & kSiteMask};
+  if (b.site == format::SiteId::kNone) return b;
+  b.generation = seen >> kGenerationAt & kGenerationMask;
+  b.bytes = seen >> kSizeAt & kSizeMask;
+  uint32_t at = kSizeBits;
+  for (uint32_t i = 1; i <= seen >> kMoreAt; ++i, at += kContinuationBits) {
+    b.bytes |= static_cast<uint64_t>(slot[i].load(kRelaxed) >> kContinuationAt) << at;
+  }
+  return b;
+}
+
+LiveBlock LiveMap::take_from(Slot* slot) {
+  const LiveBlock block = unpack(slot);
+  if (block.site == format::SiteId::kNone) return block;
+  for (uint32_t i = slot->load(kRelaxed) >> kMoreAt; i > 0; --i) slot[i].store(0, kRelaxed);
+  slot->store(0, kRelaxed);
+  return block;
+}
+
+bool LiveMap::insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
   Slot* slot = slot_at(address);
   if (__builtin_expect(slot == nullptr, 0)) {
     slot = make_slot(address);
     if (slot == nullptr) return false;
   }
-  uint64_t seen = slot->load(std::memory_order_relaxed);
-  if (block.bytes > kTinyBytes || shift_ != 4) {
-    if (__builtin_expect(seen != 0, 0)) {
-      stale = (seen & kPairFlag) != 0 ? unpack_half(seen >> half_shift(address) & kHalfMask)
-                                      : unpack(seen);
-    }
-    slot->store(pack(block), std::memory_order_relaxed);
+  stale = take_from(slot);
+  if (block.bytes < kFewContinued) {
+    store(slot, block.site, block.bytes, block.generation);
     return true;
   }
-  const uint32_t at = half_shift(address);
-  uint64_t next = 0;
-  do {  // the other half belongs to another owner
-    const bool pair = (seen & kPairFlag) != 0;
-    stale = pair ? unpack_half(seen >> at & kHalfMask) : unpack(seen);
-    next = (pair ? seen & ~(kHalfMask << at) : kPairFlag) | pack_half(block) << at;
-  } while (!slot->compare_exchange_weak(seen, next, std::memory_order_relaxed));
+  const uint64_t bytes = block.bytes < kMostBytes ? block.bytes : kMostBytes;
+  uint32_t at = kSizeBits;
+  for (uint32_t i = 1; i <= kMostContinuations; ++i, at += kContinuationBits) {
+    slot[i].store(static_cast<uint32_t>(bytes >> at & kContinuationMask) << kContinuationAt,
+                  kRelaxed);
+  }
+  slot->store(pack(block.site, bytes, block.generation, kMostContinuations), kRelaxed);
   return true;
-}
-
-LiveBlock LiveMap::take_half(Slot& slot, uintptr_t address) {
-  const uint32_t at = half_shift(address);
-  uint64_t seen = slot.load(std::memory_order_relaxed);
-  uint64_t next = 0;
-  do {  // the other half belongs to another owner
-    next = seen & ~(kHalfMask << at);
-    if (next == kPairFlag) next = 0;
-  } while (!slot.compare_exchange_weak(seen, next, std::memory_order_relaxed));
-  return unpack_half(seen >> at & kHalfMask);
-}
-
-LiveBlock LiveMap::find(uintptr_t address) const {
-  const Slot* slot = slot_at(address);
-  const uint64_t seen = slot == nullptr ? 0 : slot->load(std::memory_order_relaxed);
-  return (seen & kPairFlag) != 0 ? unpack_half(seen >> half_shift(address) & kHalfMask)
-                                 : unpack(seen);
 }
 
 void LiveMap::forget_generations() {
@@ -108,13 +81,15 @@ void LiveMap::forget_generations() {
     Middle* middle = up.load(std::memory_order_relaxed);
     for (uint32_t i = 0; middle != nullptr && i < 1U << kMiddleBits; ++i) {
       Slot* leaf = middle->leaf[i].load(std::memory_order_relaxed);
-      for (uint64_t s = 0; leaf != nullptr && s < kLeafSpan >> shift_; ++s) {
-        const uint64_t seen = leaf[s].load(std::memory_order_relaxed);
-        if (seen == 0) continue;
-        const uint64_t one = kHalfGenerationMask << kHalfGenerationAt;
-        const uint64_t mask =
-            (seen & kPairFlag) != 0 ? one | one << kHalfBits : kGenerationMask << kGenerationAt;
-        if ((seen & mask) != 0) leaf[s].store(seen & ~mask, std::memory_order_relaxed);
+      unsigned char resident[kMostLeafPages];
+      if (leaf == nullptr || !resident_pages(leaf, resident)) continue;
+      for (uint64_t s = 0; s < leaf_bytes() / sizeof(Slot); ++s) {
+        if ((resident[s / kSlotsPerPage] & 1) == 0) continue;
+        const uint32_t seen = leaf[s].load(kRelaxed);
+        // A continuation is no site, and its bits are of the size.
+        constexpr uint32_t kGeneration = kGenerationMask << kGenerationAt;
+        if ((seen & kSiteMask) != 0 && (seen & kGeneration) != 0)
+          leaf[s].store(seen & ~kGeneration, kRelaxed);
       }
     }
   }
@@ -124,22 +99,15 @@ bool LiveMap::resident_pages(const Slot* leaf, unsigned char* resident) const {
   return sys::mincore(leaf, leaf_bytes(), resident) == 0;
 }
 
-LiveBlock LiveMap::unpack_half_of(uint64_t slot, uint32_t half) {
-  return unpack_half(slot >> (half * kHalfBits) & kHalfMask);
-}
-
 uint64_t LiveMap::resident_bytes() const {
   uint64_t pages = 0;
-  unsigned char resident[1024];
-  static_assert(sizeof resident >= (kLeafSpan >> 4) * sizeof(Slot) / 4096 / 2);
+  unsigned char resident[kMostLeafPages];
   for (const std::atomic<Middle*>& up : directory_) {
     const Middle* middle = up.load(std::memory_order_acquire);
     for (uint32_t i = 0; middle != nullptr && i < 1U << kMiddleBits; ++i) {
       const Slot* leaf = middle->leaf[i].load(std::memory_order_acquire);
-      if (leaf == nullptr) continue;
-      const uint64_t bytes = leaf_bytes();
-      if (sys::mincore(leaf, bytes, resident) != 0) continue;
-      for (uint64_t p = 0; p < bytes / 4096; ++p) pages += resident[p] & 1;
+      if (leaf == nullptr || !resident_pages(leaf, resident)) continue;
+      for (uint64_t p = 0; p < leaf_bytes() / 4096; ++p) pages += resident[p] & 1;
     }
   }
   return pages * 4096;

@@ -5,14 +5,19 @@
 // and store on each side (free() reads the slot before it calls the real free). What orders the
 // accesses of two threads is the allocator's own hand-over of the address.
 //
-//   directory (8,192 x 16 GiB) -> middle (4,096 x 4 MiB) -> leaf of 8-byte slots
+//   directory (8,192 x 16 GiB) -> middle (4,096 x 4 MiB) -> leaf of 4-byte slots
 //
 // One slot per 16 bytes of address space, or per 32 over ptmalloc2, whose smallest chunk is 32
-// bytes. jemalloc, tcmalloc and mimalloc put two blocks of up to 8 bytes into 16: the slot then
-// holds a pair, and is updated by compare-and-swap.
+// bytes: an eighth of such a heap. jemalloc, tcmalloc and mimalloc put two blocks of up to 8 bytes
+// into 16: blocks at an odd multiple of 8 have slots of their own, in a second half of the leaf
+// that costs nothing where there are none.
 //
-//   single: 0 | size:35 | generation:3 | 0:5 | site:20        (bit 63 first)
-//   pair:   1 | 0:9 | size:4 generation:3 site:20 | the same for the block at the lower address
+//   slot:          more:2 | size:7 | generation:3 | site:20        (bit 31 first)
+//   continuation:  size:12 | 0:20
+//
+// Of a block of 128 bytes or more the next slots are its own, too. `more` (0, 1 or 3) of them
+// continue the size, each by 12 bits. A continuation is no site: when the free of a large block was
+// missed and a small one now begins there, it reads as an empty slot.
 //
 // Rejected: one flat reservation of 64 TiB (a program that sets RLIMIT_AS or calls mlockall after
 // start dies of it; VSZ frightens); a hash table (needs locks or tombstones, and misses the
@@ -38,64 +43,54 @@ struct LiveBlock {
 
 class LiveMap {
  public:
-  static constexpr uint64_t kMostBytes = (1ULL << 35) - 1;
+  static constexpr uint64_t kMostBytes = (1ULL << 43) - 1;
   static constexpr uint32_t kGenerations = 8;
   static constexpr uint64_t kAddressLimit = 1ULL << 47;
 
   // `smallest_spacing`: 32 when blocks are never closer than 32 bytes, else 16. Once, before use.
-  void configure(uint32_t smallest_spacing) { shift_ = smallest_spacing == 32 ? 5 : 4; }
+  void configure(uint32_t smallest_spacing) {
+    shift_ = smallest_spacing == 32 ? 5 : 4;
+    half_slots_ = slots_of_half(shift_);
+  }
 
-  // The usual case of insert(): a slot that is there, empty, and the block's own. False, with
-  // nothing done, in any other case.
+  // The usual case of insert(): a slot that is there and empty. False, with nothing done, in any
+  // other case.
   bool insert_plain(uintptr_t address, format::SiteId site, uint64_t bytes,
                     uint32_t generation_now) {
     Slot* slot = slot_at(address);
-    if (slot == nullptr || bytes > kMostBytes || (bytes <= kTinyBytes && shift_ == 4) ||
-        slot->load(std::memory_order_relaxed) != 0) {
-      return false;
-    }
-    slot->store(format::index(site) | static_cast<uint64_t>(generation_now) << kGenerationAt |
-                    bytes << kSizeAt,
-                std::memory_order_relaxed);
+    if (slot == nullptr || bytes >= kFewContinued || slot->load(kRelaxed) != 0) return false;
+    store(slot, site, bytes, generation_now);
     return true;
   }
-  // The usual case of take(): a block of this generation that has its slot for itself. False, with
-  // nothing done, in any other case.
+  // The usual case of take(): a block of this generation and of usual size. False, with nothing
+  // done, in any other case.
   bool take_plain(uintptr_t address, uint32_t generation_now, format::SiteId& site,
                   uint64_t& bytes) {
     Slot* slot = slot_at(address);
     if (slot == nullptr) return false;
-    const uint64_t seen = slot->load(std::memory_order_relaxed);
-    if (seen == 0 || (seen & kPairFlag) != 0 ||
+    const uint32_t seen = slot->load(kRelaxed);
+    const uint32_t more = seen >> kMoreAt;
+    if ((seen & kSiteMask) == 0 || more > 1 ||
         (seen >> kGenerationAt & kGenerationMask) != generation_now) {
       return false;
     }
-    slot->store(0, std::memory_order_relaxed);
-    site = format::SiteId{static_cast<uint32_t>(seen & kSiteMask)};
-    bytes = seen >> kSizeAt;
+    site = format::SiteId{seen & kSiteMask};
+    bytes = seen >> kSizeAt & kSizeMask;
+    if (more != 0) {
+      bytes |= static_cast<uint64_t>(slot[1].load(kRelaxed) >> kContinuationAt) << kSizeBits;
+      slot[1].store(0, kRelaxed);
+    }
+    slot->store(0, kRelaxed);
     return true;
   }
 
   // Enters a block. False if there is no memory for the leaf, or the address is above
   // kAddressLimit. `stale` is what the slot held: a block whose free was not seen.
-  bool insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale) {
-    Slot* slot = slot_at(address);
-    if (__builtin_expect(slot == nullptr || block.bytes <= kTinyBytes, 0)) {
-      return insert_slowly(address, block, stale);
-    }
-    const uint64_t seen = slot->load(std::memory_order_relaxed);
-    if (__builtin_expect(seen != 0, 0)) return insert_slowly(address, block, stale);
-    slot->store(pack(block), std::memory_order_relaxed);
-    return true;
-  }
+  bool insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale);
   // Removes and returns the block.
   LiveBlock take(uintptr_t address) {
     Slot* slot = slot_at(address);
-    if (__builtin_expect(slot == nullptr, 0)) return {};
-    const uint64_t seen = slot->load(std::memory_order_relaxed);
-    if (__builtin_expect((seen & kPairFlag) != 0, 0)) return take_half(*slot, address);
-    if (seen != 0) slot->store(0, std::memory_order_relaxed);
-    return unpack(seen);
+    return slot == nullptr ? LiveBlock{} : take_from(slot);
   }
   // Has the slot of `address` brought closer.
   void prefetch(uintptr_t address) const {
@@ -103,9 +98,13 @@ class LiveMap {
     if (__builtin_expect(slot != nullptr, 1)) __builtin_prefetch(slot, 1);
   }
   // Returns the block and leaves it.
-  LiveBlock find(uintptr_t address) const;
+  LiveBlock find(uintptr_t address) const {
+    const Slot* slot = slot_at(address);
+    return slot == nullptr ? LiveBlock{} : unpack(slot);
+  }
 
-  // Calls each(block) for every block. Reads only resident pages.
+  // Calls each(block) for every block. Reads only resident pages. What other threads do meanwhile
+  // may be seen or not; the size of a block that is just entered may be seen in part.
   template <class Each>
   void for_each(Each each) const {
     for (const std::atomic<Middle*>& up : directory_) {
@@ -119,15 +118,8 @@ class LiveMap {
             s += kSlotsPerPage - 1;
             continue;
           }
-          const uint64_t seen = leaf[s].load(std::memory_order_relaxed);
-          if ((seen & kPairFlag) != 0) {
-            for (uint32_t at = 0; at < 2; ++at) {
-              const LiveBlock half = unpack_half_of(seen, at);
-              if (half.site != format::SiteId::kNone) each(half);
-            }
-          } else if (seen != 0) {
-            each(unpack(seen));
-          }
+          const LiveBlock block = unpack(leaf + s);
+          if (block.site != format::SiteId::kNone) each(block);
         }
       }
     }
@@ -139,40 +131,55 @@ class LiveMap {
   uint64_t resident_bytes() const;
 
  private:
-  using Slot = std::atomic<uint64_t>;
+  using Slot = std::atomic<uint32_t>;
 
-  static constexpr uint64_t kTinyBytes = 8;  // blocks up to this size may share 16 bytes
-  static constexpr uint64_t kPairFlag = 1ULL << 63;
+  static constexpr auto kRelaxed = std::memory_order_relaxed;
   static constexpr uint32_t kSiteBits = 20;
   static constexpr uint32_t kGenerationBits = 3;
-  static constexpr uint32_t kGenerationAt = kSiteBits + 5;
+  static constexpr uint32_t kSizeBits = 7;
+  static constexpr uint32_t kGenerationAt = kSiteBits;
   static constexpr uint32_t kSizeAt = kGenerationAt + kGenerationBits;
-  static constexpr uint64_t kSiteMask = (1ULL << kSiteBits) - 1;
-  static constexpr uint64_t kGenerationMask = (1ULL << kGenerationBits) - 1;
+  static constexpr uint32_t kMoreAt = kSizeAt + kSizeBits;
+  static constexpr uint32_t kSiteMask = (1U << kSiteBits) - 1;
+  static constexpr uint32_t kGenerationMask = (1U << kGenerationBits) - 1;
+  static constexpr uint32_t kSizeMask = (1U << kSizeBits) - 1;
+  static constexpr uint32_t kContinuationAt = kSiteBits;
+  static constexpr uint32_t kContinuationBits = 32 - kContinuationAt;
+  static constexpr uint32_t kContinuationMask = (1U << kContinuationBits) - 1;
+  static constexpr uint32_t kMostContinuations = 3;
+  static constexpr uint64_t kContinued = 1ULL << kSizeBits;  // from this size on
+  static constexpr uint64_t kFewContinued = kContinued << kContinuationBits;
+  static_assert(kMostBytes + 1 == kFewContinued << 2 * kContinuationBits);
+  static_assert(kContinued >= (1 + kMostContinuations) * 32);  // they lie within the block
+  static_assert(kGenerations == 1U << kGenerationBits);
   static_assert(format::shape(format::Table::kSites).max_records() <= 1ULL << kSiteBits);
 
   static constexpr uint32_t kLeafBits = 22;
   static constexpr uint64_t kLeafSpan = 1ULL << kLeafBits;
   static constexpr uint64_t kSlotsPerPage = 4096 / sizeof(Slot);
-  static constexpr uint32_t kMostLeafPages = (kLeafSpan >> 4) / kSlotsPerPage;
+  // With a spare page at the end, for the continuations of a block that begins at the last slot.
+  static uint64_t slots_of_half(uint32_t shift) { return (kLeafSpan >> shift) + kSlotsPerPage; }
+  static_assert(kMostContinuations <= kSlotsPerPage);
+  static constexpr uint32_t kMostLeafPages = 2 * ((kLeafSpan >> 4) / kSlotsPerPage + 1);
   static constexpr uint32_t kMiddleBits = 12;
   static constexpr uint32_t kDirectoryBits = 47 - kLeafBits - kMiddleBits;
   struct Middle {
     std::atomic<Slot*> leaf[1U << kMiddleBits];
   };
 
-  static uint64_t pack(const LiveBlock& b) {
-    const uint64_t bytes = b.bytes < kMostBytes ? b.bytes : kMostBytes;
-    return format::index(b.site) | static_cast<uint64_t>(b.generation) << kGenerationAt |
-           bytes << kSizeAt;
+  static uint32_t pack(format::SiteId site, uint64_t bytes, uint32_t forks, uint32_t more) {
+    return format::index(site) | forks << kGenerationAt |
+           static_cast<uint32_t>(bytes & kSizeMask) << kSizeAt | more << kMoreAt;
   }
-  static LiveBlock unpack(uint64_t slot) {
-    LiveBlock b;
-    b.site = format::SiteId{static_cast<uint32_t>(slot & kSiteMask)};
-    b.generation = static_cast<uint32_t>(slot >> kGenerationAt & kGenerationMask);
-    b.bytes = slot >> kSizeAt & kMostBytes;
-    return b;
+  // bytes below kFewContinued; the slot and its continuation were empty.
+  static void store(Slot* slot, format::SiteId site, uint64_t bytes, uint32_t forks) {
+    const uint32_t more = bytes >= kContinued ? 1 : 0;
+    if (more != 0)
+      slot[1].store(static_cast<uint32_t>(bytes >> kSizeBits) << kContinuationAt, kRelaxed);
+    slot->store(pack(site, bytes, forks, more), kRelaxed);
   }
+  static LiveBlock unpack(const Slot* slot);
+  static LiveBlock take_from(Slot* slot);
   // Acquire, twice: pairs with the compare-and-swap in make_slot().
   Slot* slot_at(uintptr_t address) const {
     if (__builtin_expect(address >= kAddressLimit, 0)) return nullptr;
@@ -181,17 +188,17 @@ class LiveMap {
     if (__builtin_expect(middle == nullptr, 0)) return nullptr;
     Slot* leaf = middle->leaf[address >> kLeafBits & ((1U << kMiddleBits) - 1)].load(
         std::memory_order_acquire);
-    return leaf == nullptr ? nullptr : leaf + ((address & (kLeafSpan - 1)) >> shift_);
+    return leaf == nullptr ? nullptr
+                           : leaf + ((address & (kLeafSpan - 1)) >> shift_) +
+                                 ((address & 8) != 0 ? half_slots_ : 0);
   }
   Slot* make_slot(uintptr_t address);
   bool resident_pages(const Slot* leaf, unsigned char* resident) const;
-  static LiveBlock unpack_half_of(uint64_t slot, uint32_t half);
-  bool insert_slowly(uintptr_t address, const LiveBlock& block, LiveBlock& stale);
-  static LiveBlock take_half(Slot& slot, uintptr_t address);
-  uint64_t leaf_bytes() const { return (kLeafSpan >> shift_) * sizeof(Slot); }
+  uint64_t leaf_bytes() const { return 2 * half_slots_ * sizeof(Slot); }
 
   std::atomic<Middle*> directory_[1U << kDirectoryBits];
   uint32_t shift_ = 4;
+  uint64_t half_slots_ = (kLeafSpan >> 4) + kSlotsPerPage;
 };
 
 extern LiveMap live_map;

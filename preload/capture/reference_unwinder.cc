@@ -151,15 +151,16 @@ bool unwind(const CallContext& from, CapturedStack& out) {
   out.depth = 0;
   out.pcs[out.depth++] = pc;
   for (;;) {
-    if (out.depth == format::kMaxStackDepth) {
-      out.end = StackEnd::kTruncated;
-      return true;
-    }
     const bool from_signal = is_signal_return(pc);
     const int more = unw.step(&cursor);
     if (more > 0) unw.get_reg(&cursor, UNW_REG_IP, &pc);
     if (more <= 0 || pc < 0x1000) {
       out.end = more < 0 ? StackEnd::kIncomplete : StackEnd::kComplete;
+      return true;
+    }
+    if (out.depth == format::kMaxStackDepth) {
+      out.depth = format::kTruncatedDepth;
+      out.end = StackEnd::kTruncated;
       return true;
     }
     out.pcs[out.depth++] = pc | (from_signal ? format::kPcExact : 0);

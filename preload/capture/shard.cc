@@ -23,6 +23,9 @@ using format::ThreadRecord;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr uint64_t kNamePeriod = 1'000'000'000;
 
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kShardBytes = (sizeof(Shard) + kPage - 1) & ~(kPage - 1);
+
 std::atomic<Shard*> all_shards;
 std::atomic<uint32_t> shard_count;
 pthread_key_t end_key;
@@ -92,7 +95,8 @@ Shard* take_free_shard() {
 }
 
 Shard* new_shard() {
-  Shard* shard = own_new<Shard>();
+  // Much of it is for deep stacks and many sites, which most threads never have.
+  auto* shard = static_cast<Shard*>(own_reserve(kShardBytes));
   if (shard == nullptr) return nullptr;
   shard->index = shard_count.fetch_add(1, kRelaxed);
   shard->attached.store(1, kRelaxed);
@@ -167,7 +171,7 @@ void refresh_totals(Shard& shard) {
 
 void refresh_thread_name(Shard& shard) {
   ThreadRecord* record = thread_record(shard);
-  const uint64_t now = sys::now_ns(CLOCK_MONOTONIC);
+  const uint64_t now = sys::now_ns(CLOCK_MONOTONIC_COARSE);
   if (record == nullptr || (shard.name_read_ns != 0 && now - shard.name_read_ns < kNamePeriod &&
                             record->state.load(kRelaxed) == 1)) {
     return;
@@ -177,6 +181,16 @@ void refresh_thread_name(Shard& shard) {
   if (sys::prctl(PR_GET_NAME, name) != 0) return;
   record->name[0].store(name[0], kRelaxed);
   record->name[1].store(name[1], kRelaxed);
+}
+
+uint64_t resident_shard_bytes() {
+  uint64_t pages = 0;
+  for (const Shard* s = all_shards.load(std::memory_order_acquire); s != nullptr; s = s->next) {
+    unsigned char resident[kShardBytes / kPage];
+    if (sys::mincore(s, kShardBytes, resident) != 0) continue;
+    for (const unsigned char page : resident) pages += page & 1;
+  }
+  return pages * kPage;
 }
 
 bool reset_shards_after_fork() {

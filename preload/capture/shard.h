@@ -83,6 +83,9 @@ void refresh_thread_name(Shard& shard);
 // Detaches threads from their shards when they end. Call once, from the constructor.
 void watch_thread_ends();
 
+// Resident bytes of all shards. Asks the kernel: one system call each.
+uint64_t resident_shard_bytes();
+
 // In a forked child: the shards of threads that do not exist any more are free, all are empty.
 // Whether the parent had more than this one thread that allocates.
 bool reset_shards_after_fork();

@@ -18,6 +18,7 @@ void capture_stack(const CallContext& from, ReadableRange& readable, CapturedSta
         return;
       }
       if (out.depth == format::kMaxStackDepth) {
+        out.depth = format::kTruncatedDepth;
         out.end = StackEnd::kTruncated;
         return;
       }

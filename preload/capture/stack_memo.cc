@@ -178,7 +178,7 @@ StackMemo::Frame& StackMemo::walk(const CallContext& from) {
       needs_fp |= frames_[kept].needs_fp & ~(flags >> 1 & 1);  // passed on untouched
     }
     node = children_.child_of(node, w.pc);
-    frames_[++kept] = {w.pc, w.sp, w.fp, node, 0, needs_fp, 0};
+    frames_[++kept] = {w.pc, w.sp, w.fp, node, needs_fp, 0, 0};
   }
   end_change(kept);
   if (__builtin_expect((all_flags & StepInfo::kGuessed) != 0, 0)) {

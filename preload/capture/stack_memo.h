@@ -38,13 +38,14 @@ class StackMemo {
     uintptr_t sp;  // the return address was read from sp - 8
     uintptr_t fp;
     uint32_t node : 21;     // of the stack that ends here
-    uint32_t checks : 10;   // end of this frame's checks; those of all outer ones lie before
     uint32_t needs_fp : 1;  // an outer frame's stack pointer depends on fp
-    uint32_t site;          // of that stack, once known; 0: not yet
+    uint32_t site : 20;     // of that stack, once known; 0: not yet
+    uint32_t checks : 12;   // end of this frame's checks; those of all outer ones lie before
   };
   static_assert(sizeof(Frame) == 32);
   static_assert(format::shape(format::Table::kNodes).max_records() <= 1U << 21);
-  static_assert(2 * format::kMaxStackDepth < 1U << 10);
+  static_assert(2 * format::kMaxStackDepth < 1U << 12);
+  static_assert(format::shape(format::Table::kSites).max_records() <= 1U << 20);
 
   // The innermost frame of the calling thread's stack, with its node; new nodes are added to the
   // trie. The caller may keep a site in it. Valid until the next call.

@@ -116,7 +116,7 @@ enum class Loss : uint32_t {
   kNoMapping = 4,    // the table of mappings was full or busy
   kUnknownFree = 5,  // free of a block not seen being allocated: not an error, not a lost event
   kMissedFree = 6,   // an address was handed out again before its free was seen; counted as freed
-  kStackTruncated = 7,    // deeper than kMaxStackDepth: the outermost frames are missing
+  kStackTruncated = 7,    // deeper than kMaxStackDepth: the outer frames are missing
   kStackTableFull = 8,    // no room for a new stack: counted under a shorter one
   kSiteTableFull = 9,     // no room for a new site: counted under kOverflowSite
   kStackIncomplete = 10,  // unwinding ended before the first frame of the thread
@@ -128,7 +128,10 @@ inline constexpr uint32_t kLossCount = static_cast<uint32_t>(Loss::kCount);
 // Reasons whose events are absent from every total ("lost_events").
 inline constexpr uint32_t kLostEventMask = 1U << 0 | 1U << 1 | 1U << 2 | 1U << 3 | 1U << 4;
 
-inline constexpr uint32_t kMaxStackDepth = 256;
+inline constexpr uint32_t kMaxStackDepth = 1024;
+// Of a deeper stack so many inner frames are kept, not kMaxStackDepth: they would be others at each
+// depth of a recursion, and every one of them a new stack of a thousand frames.
+inline constexpr uint32_t kTruncatedDepth = 128;
 
 inline constexpr uint64_t kNoRequest = 0;
 inline constexpr uint64_t kExactInterval = 1;
@@ -196,8 +199,6 @@ struct SegmentHeader {
   std::atomic<uint64_t> own_private_bytes;   // mla's private memory, live map left out
   std::atomic<uint64_t> own_live_map_bytes;  // resident bytes of the live map, at the last tick
   std::atomic<uint64_t> losses[kLossCount];
-  // MLA_UNWIND_CHECK: captures compared with libunwind, those that differed, and of the first of
-  // them the frame (0: leaf) and the two program counters there.
   // Mean bytes between two sampled allocations; kExactInterval: every one is recorded;
   // kOffInterval: none.
   std::atomic<uint64_t> sampling_interval;
@@ -207,6 +208,8 @@ struct SegmentHeader {
   std::atomic<uint32_t> ever_sampled;  // some counts and bytes are estimates
   uint32_t budget_ppm;                 // of CPU time, MLA_BUDGET; 0: none
   std::atomic<uint64_t> sampling_ns;   // CPU time spent on samples
+  // MLA_UNWIND_CHECK: captures compared with libunwind, those that differed, and of the first of
+  // them the frame (0: leaf) and the two program counters there.
   std::atomic<uint64_t> unwind_checked;
   std::atomic<uint64_t> unwind_differed;
   std::atomic<uint64_t> unwind_first_frame;

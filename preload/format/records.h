@@ -49,7 +49,7 @@ inline constexpr uint64_t kPcExact = 1ULL << 63;
 inline constexpr uint64_t kPcAddress = (1ULL << 48) - 1;
 // Values below 0x1000 are no addresses but marks, children of the root.
 enum class PcMark : uint64_t {
-  kTruncated = 1,   // frames further out than kMaxStackDepth are missing
+  kTruncated = 1,   // deeper than kMaxStackDepth: frames beyond kTruncatedDepth are missing
   kIncomplete = 2,  // the unwinder could not go further
 };
 

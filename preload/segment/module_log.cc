@@ -4,6 +4,8 @@
 #include <elf.h>
 #include <link.h>
 
+#include <atomic>
+
 #include "segment/segment.h"
 #include "segment/sys.h"
 #include "segment/text.h"
@@ -28,6 +30,17 @@ ModuleRecord* loaded_module(uint64_t i) {
   ModuleRecord* m = segment.record<ModuleRecord>(Table::kModules, i);
   if (m == nullptr || m->state.load(std::memory_order_acquire) != kLoaded) return nullptr;
   return m;
+}
+
+// The module last found for addresses like this one; only a hint, checked against the record. New
+// stacks come in thousands from a few modules of hundreds.
+std::atomic<uint32_t> hints[64];
+std::atomic<uint32_t>& hint_for(uint64_t pc) {
+  return hints[((pc >> 16) * 0x9e3779b97f4a7c15ULL) >> 58];
+}
+
+bool is_in(const ModuleRecord* m, uint64_t pc) {
+  return m != nullptr && pc >= m->start && pc < m->end;
 }
 
 // Path of an object as the loader knows it. The main program has an empty name there.
@@ -136,10 +149,14 @@ uint32_t read_build_id(const void* image, uint8_t* to, uint32_t capacity) {
 }
 
 ModuleId module_of(uint64_t pc) {
+  std::atomic<uint32_t>& hint = hint_for(pc);
+  const uint32_t last = hint.load(std::memory_order_relaxed);
   const uint64_t count = module_count();
-  for (uint64_t i = 1; i < count; ++i) {
-    const ModuleRecord* m = loaded_module(i);
-    if (m != nullptr && pc >= m->start && pc < m->end) return ModuleId{static_cast<uint32_t>(i)};
+  if (last != 0 && last < count && is_in(loaded_module(last), pc)) return ModuleId{last};
+  for (uint32_t i = 1; i < count; ++i) {
+    if (!is_in(loaded_module(i), pc)) continue;
+    hint.store(i, std::memory_order_relaxed);
+    return ModuleId{i};
   }
   struct dl_find_object found;
   if (_dl_find_object(reinterpret_cast<void*>(pc), &found) != 0) return ModuleId::kNone;

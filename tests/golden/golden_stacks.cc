@@ -14,27 +14,37 @@ namespace golden {
 
 namespace {
 
-constexpr int kDepth = 600;
+constexpr int kDeep = 600;
+constexpr int kTooDeep = 1500;
 constexpr size_t kAlternateStack = 128 * 1024;
 
-// Deeper than a stack is recorded: the outer frames are missing, the figures are not.
+template <void (*Bottom)()>
 GOLDEN_FRAME int recurse(int depth) {
   int result = 1;
   if (depth == 0) {
-    void* p = keep(malloc(64));  // SITE deep size=64 allocs=3 freed=1
-    if (unknown(1) == 1 && result == 1)
-      result = static_cast<int>(reinterpret_cast<uintptr_t>(p) & 1);
-    static thread_local int calls;
-    if (++calls == 2) free(p);
+    Bottom();
   } else {
-    result += recurse(depth - 1);
+    result += recurse<Bottom>(depth - 1);
   }
   __asm__ volatile("" : "+r"(result));
   return result;
 }
 
+GOLDEN_FRAME void allocate_deep() {
+  free(keep(malloc(65)));  // SITE deep size=65 allocs=13 live=0
+}
+
+// Deeper than a stack is recorded: the outer frames are missing, the figures are not.
+GOLDEN_FRAME void allocate_too_deep() {
+  void* p = keep(malloc(64));  // SITE too_deep size=64 allocs=3 freed=1
+  static thread_local int calls;
+  if (++calls == 2) free(p);
+}
+
 GOLDEN_FRAME void deep() {
-  for (int i = 0; i < 3; ++i) REQUIRE(recurse(kDepth) >= kDepth);
+  for (int i = 0; i < 10; ++i) REQUIRE(recurse<allocate_deep>(kDeep) >= kDeep);
+  for (int i = 0; i < 3; ++i) REQUIRE(recurse<allocate_deep>(kDeep + i) >= kDeep);
+  for (int i = 0; i < 3; ++i) REQUIRE(recurse<allocate_too_deep>(kTooDeep) >= kTooDeep);
 }
 
 GOLDEN_FRAME void variable_frames(size_t bytes) {

@@ -40,12 +40,18 @@ void expect_block(const LiveBlock& b, uint32_t site, uint64_t bytes, uint32_t ge
 TEST(LiveMap, KeepsABlockUntilItIsTaken) {
   for (const uint32_t spacing : {16U, 32U}) {
     LiveMap& map = fresh_map(spacing);
-    for (const uint64_t bytes : {0UL, 1UL, 8UL, 9UL, 4096UL, 1UL << 34}) {
-      insert(map, kBase, block(7, bytes, 3));
-      expect_block(map.find(kBase), 7, bytes, 3);
-      expect_block(map.take(kBase), 7, bytes, 3);
-      EXPECT_EQ(map.find(kBase).site, SiteId::kNone);
-      EXPECT_EQ(map.take(kBase).site, SiteId::kNone);
+    // Where the encoding of the size changes; the last slot of a leaf, too.
+    for (const uintptr_t at : {kBase, kBase + (1 << 22) - spacing}) {
+      for (const uint64_t bytes : {0UL, 1UL, 8UL, 9UL, 127UL, 128UL, 4096UL, (1UL << 19) - 1,
+                                   1UL << 19, (1UL << 34) + 5, LiveMap::kMostBytes}) {
+        insert(map, at, block(7, bytes, 3));
+        expect_block(map.find(at), 7, bytes, 3);
+        expect_block(map.take(at), 7, bytes, 3);
+        EXPECT_EQ(map.find(at).site, SiteId::kNone);
+        EXPECT_EQ(map.take(at).site, SiteId::kNone);
+        for (uint32_t i = 0; i < 4; ++i) insert(map, at + i * spacing, block(1, 1));  // all empty
+        for (uint32_t i = 0; i < 4; ++i) expect_block(map.take(at + i * spacing), 1, 1);
+      }
     }
   }
 }
@@ -59,14 +65,51 @@ TEST(LiveMap, HoldsTheLargestSiteAndCutsTheLargestSize) {
   expect_block(map.take(kBase + 8), site, 8, 7);
 }
 
-TEST(LiveMap, NeighboursDoNotTouchEachOther) {
-  LiveMap& map = fresh_map();
-  for (uint32_t i = 0; i < 1000; ++i) insert(map, kBase + i * 16, block(i + 1, 100 + i));
-  for (uint32_t i = 0; i < 1000; i += 2) expect_block(map.take(kBase + i * 16), i + 1, 100 + i);
-  for (uint32_t i = 1; i < 1000; i += 2) expect_block(map.find(kBase + i * 16), i + 1, 100 + i);
+TEST(LiveMap, ThePlainFormsAgreeWithTheOthers) {
+  LiveMap& map = fresh_map(32);
+  insert(map, kBase, block(1, 1));  // makes the leaf
+  map.take(kBase);
+  SiteId site = SiteId::kNone;
+  uint64_t bytes = 0;
+  EXPECT_FALSE(map.take_plain(kBase, 0, site, bytes));
+  for (const uint64_t size : {0UL, 127UL, 128UL, (1UL << 19) - 1}) {
+    ASSERT_TRUE(map.insert_plain(kBase, SiteId{3}, size, 2));
+    EXPECT_FALSE(map.insert_plain(kBase, SiteId{4}, 1, 2));
+    expect_block(map.find(kBase), 3, size, 2);
+    EXPECT_FALSE(map.take_plain(kBase, 1, site, bytes));
+    ASSERT_TRUE(map.take_plain(kBase, 2, site, bytes));
+    EXPECT_EQ(site, SiteId{3});
+    EXPECT_EQ(bytes, size);
+    EXPECT_FALSE(map.insert_plain(kBase, SiteId{3}, 1UL << 19, 2));
+    insert(map, kBase, block(3, 1UL << 19, 2));
+    EXPECT_FALSE(map.take_plain(kBase, 2, site, bytes));
+    expect_block(map.take(kBase), 3, 1UL << 19, 2);
+  }
 }
 
-TEST(LiveMap, TwoTinyBlocksShareASlot) {
+TEST(LiveMap, WhatIsLeftOfALargeBlockIsNoBlock) {
+  for (const uint64_t bytes : {0xfff80UL, 0xfffffffff80UL}) {
+    LiveMap& map = fresh_map();
+    insert(map, kBase, block(5, bytes & LiveMap::kMostBytes));  // its free is missed
+    for (uint32_t i = 1; i < 4; ++i) {
+      SiteId site = SiteId::kNone;
+      uint64_t ignored = 0;
+      EXPECT_FALSE(map.take_plain(kBase + i * 16, 0, site, ignored));
+      EXPECT_EQ(map.find(kBase + i * 16).site, SiteId::kNone);
+      insert(map, kBase + i * 16, block(6, 10));
+      expect_block(map.take(kBase + i * 16), 6, 10);
+    }
+  }
+}
+
+TEST(LiveMap, NeighboursDoNotTouchEachOther) {
+  LiveMap& map = fresh_map();
+  for (uint32_t i = 0; i < 1000; ++i) insert(map, kBase + i * 16, block(i + 1, i % 17));
+  for (uint32_t i = 0; i < 1000; i += 2) expect_block(map.take(kBase + i * 16), i + 1, i % 17);
+  for (uint32_t i = 1; i < 1000; i += 2) expect_block(map.find(kBase + i * 16), i + 1, i % 17);
+}
+
+TEST(LiveMap, TwoTinyBlocksLieInSixteenBytes) {
   LiveMap& map = fresh_map();
   insert(map, kBase, block(5, 3, 1));
   insert(map, kBase + 8, block(6, 8, 2));
@@ -75,7 +118,6 @@ TEST(LiveMap, TwoTinyBlocksShareASlot) {
   expect_block(map.take(kBase), 5, 3, 1);
   EXPECT_EQ(map.find(kBase).site, SiteId::kNone);
   expect_block(map.take(kBase + 8), 6, 8, 2);
-  // Both gone: the slot is as good as new for a block of any size.
   insert(map, kBase, block(9, 16));
   expect_block(map.take(kBase), 9, 16);
 }
@@ -125,13 +167,13 @@ TEST(LiveMap, KnowsItsResidentMemory) {
   EXPECT_EQ(map.resident_bytes(), 0U);
   insert(map, kBase, block(1, 100));
   EXPECT_EQ(map.resident_bytes(), 4096U);
-  // A page of slots covers 8 KiB of addresses.
-  insert(map, kBase + 8192, block(1, 100));
-  insert(map, kBase + 8192 + 64, block(1, 100));
+  // A page of slots covers 16 KiB of addresses.
+  insert(map, kBase + 16384, block(1, 100));
+  insert(map, kBase + 16384 + 64, block(1, 100));
   EXPECT_EQ(map.resident_bytes(), 8192U);
 }
 
-TEST(LiveMap, HalvesOfASlotBelongToDifferentThreads) {
+TEST(LiveMap, NeighboursBelongToDifferentThreads) {
   LiveMap& map = fresh_map();
   constexpr uint32_t kSlots = 16;
   constexpr uint32_t kRounds = 5000;

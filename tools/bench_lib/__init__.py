@@ -1,4 +1,6 @@
-"""tools/bench: what recording costs the recorded program. Standard library only, Python 3.8 or newer.
+"""tools/bench: what recording costs the recorded program.
+
+Standard library only, Python 3.8 or newer.
 
 command         options, and the order of things
 configurations  mla and its peers: how each is switched on, and what is missing

@@ -9,8 +9,9 @@ import tempfile
 from bench_lib import configurations, document, machine, rounds, tables, workloads
 
 DESCRIPTION = """Measures what recording costs: runs real programs with no profiler, with mla and
-with the profiler of heaptrack, jemalloc and gperftools (each where installed), every one once a round
-and in shuffled order, and prints ratios with 95 % intervals. An interrupt prints what is finished."""
+with the profiler of heaptrack, jemalloc and gperftools (each where installed), every one once a
+round and in shuffled order, and prints ratios with 95 % intervals. An interrupt prints what is
+finished."""
 QUICK_SCALE = 0.005
 
 

@@ -2,6 +2,7 @@
 import glob
 import os
 import re
+import shutil
 import subprocess
 
 BASELINE = "none"
@@ -11,20 +12,26 @@ class Configuration:
     """One way to run a program.
 
     environment(directory): variables that switch it on and send its output to `directory`.
+    command(directory): what stands before the program's own command; it prints lines of its own, so
+    that what the program prints is not compared, and a server cannot be signalled through it.
     missing: why it cannot be measured here, None if it can.
     """
 
-    def __init__(self, name, title, library=None, variables=None, package=None):
+    def __init__(self, name, title, library=None, variables=None, package=None, wrapper=()):
         self.name = name
         self.title = title
         self.library = library
         self.variables = variables or {}
+        self.wrapper = wrapper
         self.missing = None
         self.version = None
         if package:
             self.version = package_version(package)
-            if not library:
+            if not library and not (wrapper and shutil.which(wrapper[0])):
                 self.missing = "not installed (Debian package %s)" % package
+
+    def command(self, directory):
+        return [word.replace("{directory}", directory) for word in self.wrapper]
 
     def environment(self, directory):
         values = {key: value.replace("{directory}", directory)
@@ -80,9 +87,11 @@ def all_configurations(build):
         configuration.version = mla_version(build)
         if not os.path.exists(preload):
             configuration.missing = "%s is not there: build it first (tools/dev build)" % preload
-    # Its library alone, writing events to a file: the cheapest way to use it. The command heaptrack
-    # also interprets and compresses them while the program runs.
-    heaptrack = Configuration("heaptrack", "heaptrack", find_library(
+    # As its users run it: the command also interprets and compresses the events while the program
+    # runs. And its library alone, writing raw events to a file: the least that it can cost.
+    heaptrack = Configuration("heaptrack", "heaptrack", package="heaptrack",
+                              wrapper=("heaptrack", "-o", "{directory}/heaptrack"))
+    raw = Configuration("heaptrack-raw", "heaptrack, library alone", find_library(
         "heaptrack/libheaptrack_preload.so"), {
             "DUMP_HEAPTRACK_OUTPUT": "{directory}/heaptrack.raw"}, "heaptrack")
     jemalloc = Configuration("jemalloc-prof", "jemalloc, prof", find_library("libjemalloc.so.2"), {
@@ -91,4 +100,5 @@ def all_configurations(build):
         jemalloc.missing = "%s was built without --enable-prof" % jemalloc.library
     gperftools = Configuration("gperftools", "gperftools, HEAPPROFILE", find_library(
         "libtcmalloc.so.4"), {"HEAPPROFILE": "{directory}/gperftools"}, "libgoogle-perftools4")
-    return [Configuration(BASELINE, "none"), exact, sampled, heaptrack, jemalloc, gperftools]
+    return [Configuration(BASELINE, "none"), exact, sampled, heaptrack, raw, jemalloc,
+            gperftools]

@@ -3,25 +3,26 @@ from bench_lib import tables
 
 HEAD = """# What recording costs
 
-This file is written by `tools/bench --markdown docs/overhead.md`; do not edit it. Every figure comes
-from one run of that command, on this machine:
+This file is written by `tools/bench --markdown docs/overhead.md`; do not edit it. Every figure
+comes from one run of that command, on this machine:
 
 %(machine)s
 
 Measured: %(configurations)s.
 %(missing)s
-How: %(rounds)d rounds; in each, every workload runs once under every configuration, in an order that is
-shuffled anew. A figure is the median over the rounds of the ratio to the run without any profiler in
-the same round, with its 95 %% bootstrap interval. Work and inputs are fixed, and what a program prints
-or makes is the same in every run unless the table says otherwise. CPU time is user and system time
-of the whole process tree; it is the figure to look at where other programs ran beside (the wall time
-of a run of two threads is that of the machine as well). Peak memory is that of the largest
-process, mla's own tables included. A profiler is stopped after %(timeout)d s.
+How: %(rounds)d rounds; in each, every workload runs once under every configuration, in an order
+that is shuffled anew. A figure is the median over the rounds of the ratio to the run without any
+profiler in the same round, with its 95 %% bootstrap interval. Work and inputs are fixed, and what a
+program prints or makes is the same in every run unless the table says otherwise. CPU time is user
+and system time of the whole process tree; it is the figure to look at where other programs ran
+beside (the wall time of a run of two threads is that of the machine as well). Peak memory is that
+of the largest process, mla's own tables included. A profiler is stopped after %(timeout)d s.
 
-Peers run in their cheapest form: heaptrack's library alone, writing raw events to a file (the
-`heaptrack` command interprets and compresses them while the program runs, which costs more);
-jemalloc with `prof:true` at its default of one sample in 512 KiB; gperftools with `HEAPPROFILE`. The last
-two bring their own allocator, whose speed is part of their ratio.
+Peers: heaptrack as its users run it (the command interprets and compresses events while the program
+runs, on another processor if there is one), and its library alone, writing raw events to a file:
+the least that it can cost. jemalloc with `prof:true` at its default of one sample in 512 KiB;
+gperftools with `HEAPPROFILE`. The last two bring their own allocator, whose speed is part of their
+ratio.
 """
 
 

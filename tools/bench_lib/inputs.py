@@ -28,7 +28,8 @@ def template_heavy_source(functions):
             "  any = std::string(%d, 'x');" % (c + 1),
             "  int sum = count(std::make_tuple(Tag<%d>{}, Tag<%d>{}, Tag<%d>{}));" % (a, b, i),
             "  for (auto& [key, tags] : by_key) {",
-            "    std::sort(tags.begin(), tags.end(), [](auto& x, auto& y) { return x.value < y.value; });",
+            "    std::sort(tags.begin(), tags.end(),"
+            " [](auto& x, auto& y) { return x.value < y.value; });",
             "    sum += f(key) + static_cast<int>(tags.size());",
             "  }",
             "  return sum + static_cast<int>(any.index());",

@@ -7,7 +7,7 @@ CONFIDENCE = 0.95
 
 
 class Ratio:
-    """The median of the rounds' ratios and its 95 % bootstrap interval (None: fewer than 2 rounds)."""
+    """The median of the rounds' ratios, and its 95 % bootstrap interval (None: of one round)."""
 
     def __init__(self, median, low, high):
         self.median = median

@@ -20,6 +20,10 @@ class Failed(Exception):
     """The program did not do its work."""
 
 
+class NotPossible(Exception):
+    """This workload cannot be measured under this configuration."""
+
+
 class Run:
     """What one run cost. Seconds and bytes."""
 
@@ -28,7 +32,7 @@ class Run:
         self.cpu_s = cpu_s
         self.peak_bytes = peak_bytes
         self.output_bytes = output_bytes
-        self.digest = digest  # of what the program printed or made
+        self.digest = digest  # of what the program printed or made; None: not known
 
 
 def clean_environment(variables):
@@ -52,7 +56,9 @@ class Measured:
     A session of its own: an interrupt from the terminal is for the benchmark, which then ends it.
     """
 
-    def __init__(self, build, argv, environment, configuration, stdout):
+    def __init__(self, build, argv, environment, configuration, stdout, is_server=False):
+        if is_server and configuration.wrapper:
+            raise NotPossible("not measured: a server cannot be stopped through its wrapper")
         self.directory = tempfile.mkdtemp(prefix="mla-bench-")
         self.output = os.path.join(self.directory, "output")
         os.mkdir(self.output)
@@ -62,8 +68,8 @@ class Measured:
         variables.update(configuration.environment(self.output))
         self.process = subprocess.Popen(
             [os.path.join(build, "tools", "bench_lib", "programs", "bench_measure"), self.result] +
-            argv, env=variables, stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.errors,
-            start_new_session=True)
+            configuration.command(self.output) + argv, env=variables, stdin=subprocess.DEVNULL,
+            stdout=stdout, stderr=self.errors, start_new_session=True)
 
     def __enter__(self):
         return self
@@ -118,12 +124,13 @@ def run_command(build, argv, environment, configuration, timeout, made=None):
         with Measured(build, argv, environment, configuration, printed) as program:
             program.wait(timeout)
             printed.seek(0)
-            digest = hashlib.sha256(printed.read())
+            digest = hashlib.sha256(b"" if configuration.wrapper else printed.read())
             if made and os.path.exists(made):
                 with open(made, "rb") as file:
                     digest.update(file.read())
                 os.unlink(made)
-            return program.finish(digest.hexdigest())
+            return program.finish(None if configuration.wrapper and not made
+                                  else digest.hexdigest())
 
 
 def free_port():

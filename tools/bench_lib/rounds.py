@@ -13,9 +13,10 @@ class Cell:
         self.runs = {}
         self.stopped_s = None  # it was stopped after so long, and not tried again
         self.failure = None
+        self.left_out = None  # why it is not tried; no failure
 
     def over(self):
-        return self.stopped_s is not None or self.failure is not None
+        return any(x is not None for x in (self.stopped_s, self.failure, self.left_out))
 
 
 class Progress:
@@ -79,5 +80,7 @@ def run_one(cell, number, workload, configuration, timeout):
         cell.runs[number] = workload.run(configuration, timeout)
     except measure.Stopped:
         cell.stopped_s = timeout
+    except measure.NotPossible as reason:
+        cell.left_out = str(reason)
     except (measure.Failed, OSError) as failure:
         cell.failure = str(failure) or type(failure).__name__

@@ -5,6 +5,11 @@ from bench_lib import intervals
 from bench_lib.configurations import BASELINE
 
 MIB = 1 << 20
+# Of a peer's slowdown: below it a ratio of slowdowns is one of noise.
+NOTICEABLE = 0.03
+# The design's: bytes, and the share of the live heap. The nearest to that which is known from outside
+# is the peak memory without.
+MEMORY_LIMITS = {"mla-exact": (8 * MIB, 0.15), "mla-sampled": (4 * MIB, 0.001)}
 
 
 class Summary:
@@ -21,7 +26,7 @@ class Summary:
         bases = [baseline.runs[i] for i in rounds]
         self.peak_bytes = statistics.median(run.peak_bytes for run in runs)
         self.output_bytes = statistics.median(run.output_bytes for run in runs)
-        self.same_output = len({run.digest for run in runs + bases}) == 1
+        self.same_output = len({run.digest for run in runs + bases} - {None}) == 1
         if is_baseline:
             return
         self.cpu = intervals.paired_ratio([r.cpu_s for r in runs], [b.cpu_s for b in bases])
@@ -34,6 +39,8 @@ class Summary:
         """What must be said instead of, or beside, the figures."""
         if self.cell.failure:
             return "failed: " + self.cell.failure
+        if self.cell.left_out:
+            return self.cell.left_out
         if self.cell.stopped_s is not None:
             return "stopped after %d s" % self.cell.stopped_s
         return None if self.same_output else "OTHER OUTPUT than without"
@@ -89,6 +96,32 @@ def limit_text(workload, configuration, summary):
     return "%s %.2f: %s" % (">=" if workload.is_server else "<=", limit, "met" if met else "missed")
 
 
+def slowdown(workload, summary):
+    """What is added to each second of work, in seconds. None where unknown or nothing."""
+    if workload.is_server:
+        return summary.wall and max(summary.wall.median - 1, 0)
+    return summary.cpu and max(summary.cpu.median - 1, 0)
+
+
+def share_text(workload, ours, theirs):
+    mine, peers = slowdown(workload, ours), slowdown(workload, theirs)
+    if mine is None or peers is None:
+        return "-"
+    if peers < NOTICEABLE:
+        return "not noticeable" if mine < NOTICEABLE else "%.2f against nothing" % mine
+    return "%.2f" % (mine / peers)
+
+
+def memory_text(configuration, summary, baseline):
+    if summary.peak_bytes is None or baseline.peak_bytes is None:
+        return ""
+    fixed, share = MEMORY_LIMITS[configuration.name]
+    extra = summary.peak_bytes - baseline.peak_bytes
+    most = fixed + share * baseline.peak_bytes
+    return "%s of %s: %s" % (bytes_text(max(extra, 0)), bytes_text(most),
+                             "met" if extra <= most else "missed")
+
+
 def rows_of(workloads, configurations, summaries, cell_text):
     others = [c for c in configurations if c.name != BASELINE]
     head = ["workload"] + [c.title for c in others]
@@ -134,6 +167,21 @@ def sections(workloads, configurations, summaries):
         rows += [[w.title] + [limit_text(w, c, summaries[w.name, c.name]) for c in marked]
                  for w in limited]
         tables.append(("Against the limits of the design", rows))
+    limited = [c for c in configurations if c.name in MEMORY_LIMITS]
+    if limited:
+        rows = [["workload"] + [c.title for c in limited]]
+        rows += [[w.title] + [memory_text(c, summaries[w.name, c.name],
+                                          summaries[w.name, BASELINE])
+                              for c in limited] for w in workloads]
+        tables.append(("Extra memory, of what the design allows", rows))
+    exact = [c for c in configurations if c.name == "mla-exact"]
+    peers = [c for c in configurations if c.name.startswith("heaptrack")]
+    if exact and peers:
+        rows = [["workload"] + [c.title for c in peers]]
+        rows += [[w.title] + [share_text(w, summaries[w.name, exact[0].name],
+                                         summaries[w.name, c.name])
+                              for c in peers] for w in workloads]
+        tables.append(("What mla, exact adds to the work, as a share of what the peer adds", rows))
     return tables
 
 

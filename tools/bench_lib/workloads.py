@@ -48,7 +48,7 @@ class Command(Workload):
 
 
 class Redis(Workload):
-    """redis-server under redis-benchmark: the time in which it answers a fixed number of requests."""
+    """redis-server under redis-benchmark: the time for a fixed number of requests."""
     is_server = True
     CLIENTS = 50
 
@@ -64,7 +64,8 @@ class Redis(Workload):
         port = measure.free_port()
         server = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
                   "--appendonly", "no", "--dir", self.directory, "--loglevel", "warning"]
-        with measure.Measured(self.build, server, {}, configuration, subprocess.DEVNULL) as program:
+        with measure.Measured(self.build, server, {}, configuration, subprocess.DEVNULL,
+                              is_server=True) as program:
             measure.wait_until_listening(program, port)
             start = time.monotonic()
             try:
@@ -102,7 +103,8 @@ class DemoServer(Workload):
 
     def run(self, configuration, timeout):
         argv = [python(), os.path.join(DEMO, "run_server.py"), "--clean"]
-        with measure.Measured(self.build, argv, {}, configuration, subprocess.PIPE) as program:
+        with measure.Measured(self.build, argv, {}, configuration, subprocess.PIPE,
+                              is_server=True) as program:
             line = program.process.stdout.readline()
             if not line.startswith(b"listening on "):
                 raise measure.Failed("the server did not start: " + program.complaint())
