@@ -1,5 +1,5 @@
-# Micro-benchmarks of the hot path, compiled from the preload's own sources (its hooks left out: they
-# would take this program's malloc), and a smoke run of tools/bench. Nothing timed is asserted.
+# Micro-benchmarks of the hot path, compiled from the preload's own sources (its hooks left out, for
+# they would take this program's malloc), and a smoke run of tools/bench. Nothing timed is asserted.
 find_package(benchmark REQUIRED)
 find_path(LIBUNWIND_INCLUDE_DIR libunwind.h REQUIRED)
 

@@ -7,8 +7,8 @@ from bench_lib.configurations import BASELINE
 MIB = 1 << 20
 # Of a peer's slowdown: below it a ratio of slowdowns is one of noise.
 NOTICEABLE = 0.03
-# The design's: bytes, and the share of the live heap. The nearest to that which is known from outside
-# is the peak memory without.
+# The design's: bytes, and the share of the live heap. The peak memory without is what comes nearest
+# to that and is known from outside.
 MEMORY_LIMITS = {"mla-exact": (8 * MIB, 0.15), "mla-sampled": (4 * MIB, 0.001)}
 
 
