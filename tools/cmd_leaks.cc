@@ -82,7 +82,7 @@ void print_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
         << human_bytes(static_cast<uint64_t>(std::abs(growth.rate_Bps))) << "/s), live "
         << human_bytes(site.live_bytes) << " in "
         << counted(site.live_count, site.mapping ? "mapping" : "block") << '\n';
-    out << "    " << one_line_stack(symbolizer, site.native, kFramesShown) << '\n';
+    out << "    " << one_line_stack(symbolizer, site, kFramesShown) << '\n';
   }
 }
 
@@ -118,7 +118,7 @@ void print_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
                                  {"live_bytes", site.live_bytes},
                                  {"live_count", site.live_count},
                                  {"stack", nlohmann::json::array()}};
-    for (const Frame* frame : symbolizer.stack_of(site.native)) {
+    for (const Frame* frame : symbolizer.stack_of(site).frames) {
       entry["stack"].push_back({{"function", frame_label(*frame)},
                                 {"file", frame->file},
                                 {"line", frame->line},

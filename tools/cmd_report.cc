@@ -26,6 +26,7 @@ struct Options {
   size_t top = TextOptions().top_sites;
   std::string sort = "live";
   bool full_stacks = false;
+  bool native = false;
   std::vector<std::string> debug_directories;
   std::string output;
 };
@@ -56,6 +57,7 @@ TextOptions text_options(const Options& options, const Output& out) {
   text.top_sites = options.top;
   text.order = orders().at(options.sort);
   text.full_stacks = options.full_stacks;
+  text.native = options.native;
   text.colour = colour_wanted(out);
   winsize window{};
   if (out.is_terminal() && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
@@ -69,7 +71,8 @@ void write(const Options& options, const Snapshot& snapshot, Output& out) {
   if (options.json) {
     write_json(out.stream(), snapshot, symbolizer);
   } else if (!options.folded.empty()) {
-    write_folded(out.stream(), snapshot, symbolizer, folded_values().at(options.folded));
+    write_folded(out.stream(), snapshot, symbolizer, folded_values().at(options.folded),
+                 options.native);
   } else {
     write_text(out.stream(), snapshot, symbolizer, text_options(options, out));
   }
@@ -119,6 +122,9 @@ void add_report(CLI::App& app, int& exit_code) {
       ->excludes(json, folded);
   command.add_flag("--full-stacks", options->full_stacks, "Show every frame, names uncut")
       ->excludes(json, folded);
+  command
+      .add_flag("--native", options->native, "Show the C frames of Python's interpreter, too")
+      ->excludes(json);
   command
       .add_option("--debug-dir", options->debug_directories,
                   "Look for separate debug files here first (may be repeated)")

@@ -39,7 +39,7 @@ void write_run_summary(std::ostream& out, const Snapshot& snapshot, const std::s
     if (shown++ == 0) out << "mla: most live bytes at:\n";
     out << "  " << about << human_bytes(site.live_bytes) << " in "
         << counted(site.live_count, site.mapping ? "mapping" : "block") << ": "
-        << one_line_stack(symbolizer, site.native, kFramesShown) << '\n';
+        << one_line_stack(symbolizer, site, kFramesShown) << '\n';
   }
   out << "mla: more: mla report " << snapshot.path << '\n';
 }

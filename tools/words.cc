@@ -1,5 +1,6 @@
 #include "words.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "report/names_short.h"
@@ -20,13 +21,17 @@ std::string command_of(const ProcessInfo& process) {
   return printable(command.empty() ? process.exe : command);
 }
 
-std::string one_line_stack(Symbolizer& symbolizer, uint32_t leaf, size_t frames) {
-  const std::vector<const Frame*> stack = symbolizer.stack_of(leaf);
+std::string one_line_stack(Symbolizer& symbolizer, const Site& site, size_t frames) {
+  const std::vector<const Frame*> stack = without_interpreter(symbolizer.stack_of(site));
   size_t first = 0;
-  while (first < stack.size() &&
-         (is_own_frame(*stack[first]) || is_allocation_plumbing(*stack[first]))) {
-    ++first;
-  }
+  const bool python = std::any_of(stack.begin(), stack.end(), [](const Frame* frame) {
+    return frame->kind == FrameKind::kPython;
+  });
+  const auto is_passed = [python](const Frame& frame) {
+    return python ? frame.kind != FrameKind::kPython
+                  : is_own_frame(frame) || is_allocation_plumbing(frame);
+  };
+  while (first < stack.size() && is_passed(*stack[first])) ++first;
   if (first == stack.size()) first = 0;
   std::string line;
   for (size_t i = first; i < stack.size() && i < first + frames; ++i) {

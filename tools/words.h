@@ -9,8 +9,9 @@ namespace mla {
 
 std::string command_of(const ProcessInfo& process);  // the command line, else the executable
 
-// A stack in one line, leaf first, without the frames every allocation passes through: up to
+// A stack in one line, leaf first, without the frames every allocation passes through, in Python
+// from the innermost Python frame on: up to
 // `frames` frames, "grow (leak.cc:12) < main (leak.cc:40)".
-std::string one_line_stack(Symbolizer& symbolizer, uint32_t leaf, size_t frames);
+std::string one_line_stack(Symbolizer& symbolizer, const Site& site, size_t frames);
 
 }  // namespace mla

@@ -323,7 +323,8 @@ void decode(const SegmentImage& image, Snapshot& snapshot, DamageLog& damage) {
                            relaxed(header.unwind_first_reference_pc)};
 
   const IdMap modules = decode_modules(image, snapshot.modules, damage);
-  const IdMap nodes = decode_nodes(image, modules, snapshot.nodes, damage);
+  const IdMap codes = decode_python_codes(image, snapshot.python_codes, damage);
+  const IdMap nodes = decode_nodes(image, modules, codes, snapshot.nodes, damage);
   const IdMap sites = decode_sites(image, nodes, snapshot.sites, damage);
   decode_counters(image, sites, snapshot.sites, damage);
   decode_per_site(image, sites, snapshot.sites);

@@ -74,8 +74,68 @@ IdMap decode_modules(const SegmentImage& image, std::vector<ModuleInfo>& modules
   return map;
 }
 
-IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, std::vector<StackNode>& nodes,
-                   DamageLog& damage) {
+IdMap decode_python_codes(const SegmentImage& image, std::vector<PythonCode>& codes,
+                          DamageLog& damage) {
+  const auto count = static_cast<uint32_t>(image.records(Table::kPythonCode));
+  IdMap map(std::max(count, 1U), kNoIndex);
+  map[0] = 0;
+  codes.assign(1, {});
+  std::map<PythonCode, uint32_t> known;
+  // References of a damaged file may name the same bytes over and over.
+  constexpr size_t kMostBytes = 64 << 20;
+  size_t bytes = 0;
+  for (uint32_t i = 1; i < count; ++i) {
+    const auto* record = image.record<format::PythonCodeRecord>(Table::kPythonCode, i);
+    if (record == nullptr) continue;
+    // Acquires the writer's release of a finished code object.
+    const uint32_t lines = record->lines_format.load(std::memory_order_acquire);
+    if (lines == 0) continue;
+    PythonCode code;
+    code.first_line = record->first_line;
+    code.lines_format = static_cast<format::PythonLines>(lines);
+    if (lines >= static_cast<uint32_t>(format::PythonLines::kCount)) {
+      damage.add("python code", "a line table of no known format was left out", i);
+      code.lines_format = format::PythonLines::kNone;
+    }
+    for (const auto& [ref, to] : {std::pair{record->file, &code.file},
+                                  {record->function, &code.function},
+                                  {record->lines, &code.lines}}) {
+      bytes += ref & 0xffffffff;
+      if (bytes > kMostBytes || !image.python_bytes(ref, *to)) {
+        damage.add("python code", "names or lines outside the file were left out", i);
+      }
+    }
+    const auto [entry, added] = known.try_emplace(code, static_cast<uint32_t>(codes.size()));
+    map[i] = entry->second;
+    if (added) codes.push_back(std::move(code));
+  }
+  return map;
+}
+
+namespace {
+
+// Fills what a Python frame's pc says. False if it is none.
+bool decode_python_pc(uint64_t pc, const IdMap& codes, StackNode& node, DamageLog& damage,
+                      uint32_t record) {
+  constexpr uint64_t kUsed = format::kPcPython | format::kPcPythonEntry |
+                             format::kPcPythonCodeMask << format::kPcPythonCodeShift |
+                             format::kPcPythonOffsetMask;
+  if ((pc & ~kUsed) != 0) return false;
+  node.kind = pc == format::kPcPythonEmptyGroup ? NodeKind::kEmptyGroup : NodeKind::kPython;
+  node.entry = (pc & format::kPcPythonEntry) != 0;
+  node.pc = pc & format::kPcPythonOffsetMask;
+  node.code = lookup(codes, pc >> format::kPcPythonCodeShift & format::kPcPythonCodeMask);
+  if (node.code == kNoIndex) {
+    damage.add("nodes", "a Python function that does not exist; the frame has no name", record);
+    node.code = 0;
+  }
+  return true;
+}
+
+}  // namespace
+
+IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, const IdMap& codes,
+                   std::vector<StackNode>& nodes, DamageLog& damage) {
   const auto count = static_cast<uint32_t>(image.records(Table::kNodes));
   IdMap map(std::max(count, 1U), kNoIndex);
   map[0] = 0;
@@ -87,8 +147,14 @@ IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, std::vector<
     // Acquires the writer's release of a finished node.
     const uint64_t pc = record->pc.load(std::memory_order_acquire);
     if (pc == 0) continue;
-    const uint64_t address = pc & ~format::kPcExact;
-    if (address == 0 || address > format::kPcAddress) {
+    StackNode node;
+    const bool python = (pc & format::kPcPython) != 0;
+    if (!python) {
+      node.pc = pc & ~format::kPcExact;
+      node.exact_pc = (pc & format::kPcExact) != 0;
+    }
+    if (python ? !decode_python_pc(pc, codes, node, damage, i)
+               : node.pc == 0 || node.pc > format::kPcAddress) {
       damage.add("nodes", "no address; the stack ends there", i);
       continue;
     }
@@ -98,6 +164,10 @@ IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, std::vector<
       continue;
     }
     NodeKey key{pc, lookup(map, record->parent), lookup(modules, record->module)};
+    if (python) {  // of two code objects that are equal only one is left
+      key.pc = format::make_python_pc(format::PythonCodeId{node.code}, node.pc, node.entry);
+      key.module = 0;
+    }
     if (key.parent == kNoIndex) {
       damage.add("nodes", "a parent that does not exist; outer frames are missing", i);
       key.parent = 0;
@@ -108,7 +178,9 @@ IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, std::vector<
     }
     const auto [entry, added] = known.try_emplace(key, static_cast<uint32_t>(nodes.size()));
     map[i] = entry->second;
-    if (added) nodes.push_back({address, key.parent, key.module, (pc & format::kPcExact) != 0});
+    node.parent = key.parent;
+    node.module = key.module;
+    if (added) nodes.push_back(node);
   }
   return map;
 }
@@ -143,7 +215,11 @@ IdMap decode_sites(const SegmentImage& image, const IdMap& nodes, std::vector<Si
       damage.add("sites", "a stack that does not exist; shown without one", i);
       site.native = 0;
     }
-    site.python = record->python;
+    site.python = lookup(nodes, record->python);
+    if (site.python == kNoIndex) {
+      damage.add("sites", "a Python stack that does not exist; shown without one", i);
+      site.python = 0;
+    }
     site.mapping = kind == static_cast<uint32_t>(format::SiteKind::kMapping);
     site.first_seen_ns = uint64_t{record->first_seen_ms} * 1'000'000;
     const auto [entry, added] = known.try_emplace({site.native, site.python, site.mapping},

@@ -25,9 +25,12 @@ inline uint64_t clamped_subtract(uint64_t a, uint64_t b) { return a > b ? a - b 
 
 IdMap decode_modules(const SegmentImage& image, std::vector<ModuleInfo>& modules,
                      DamageLog& damage);
-// Equal nodes (same parent, pc and module) become one.
-IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, std::vector<StackNode>& nodes,
-                   DamageLog& damage);
+// Equal code objects become one.
+IdMap decode_python_codes(const SegmentImage& image, std::vector<PythonCode>& codes,
+                          DamageLog& damage);
+// Equal nodes (same parent, pc and module or code) become one.
+IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, const IdMap& codes,
+                   std::vector<StackNode>& nodes, DamageLog& damage);
 // Equal sites (same stacks and kind) become one. Counters are not yet in them.
 IdMap decode_sites(const SegmentImage& image, const IdMap& nodes, std::vector<Site>& sites,
                    DamageLog& damage);

@@ -30,7 +30,8 @@ std::string errno_text() { return std::strerror(errno); }
 
 const char* table_name(Table table) {
   static constexpr const char* kNames[format::kTableCount] = {
-      "strings", "modules", "nodes", "sites", "counters", "threads", "peak", "peak", "inherited"};
+      "strings", "modules", "nodes", "sites", "counters", "threads", "peak", "peak", "inherited",
+      "python code", "python names"};
   return kNames[static_cast<uint32_t>(table)];
 }
 
@@ -162,6 +163,8 @@ SegmentImage SegmentImage::load(const std::string& path, DamageLog& damage) {
   image.copy_table(source, Table::kThreads, damage);
   image.copy_table(source, Table::kSites, damage);
   image.copy_table(source, Table::kNodes, damage);
+  image.copy_table(source, Table::kPythonCode, damage);
+  image.copy_table(source, Table::kPythonBytes, damage);
   image.copy_table(source, Table::kModules, damage);
   image.copy_table(source, Table::kStrings, damage);
   image.used_bytes_ =
@@ -184,7 +187,7 @@ void SegmentImage::copy_table(const Source& source, Table table, DamageLog& dama
   const bool by_site =
       table == Table::kPeakA || table == Table::kPeakB || table == Table::kInherited;
   const uint64_t wanted =
-      by_site || table == Table::kStrings
+      by_site || table == Table::kStrings || table == Table::kPythonBytes
           ? shape.max_blocks
           : (claimed_[t] + shape.records_per_block - 1) / shape.records_per_block;
   std::vector<Bytes>& blocks = tables_[t];
@@ -257,6 +260,23 @@ const std::byte* SegmentImage::bytes(Table table, uint64_t first, uint64_t count
   if (block >= blocks.size() || blocks[block].empty()) return nullptr;
   if (in_block + count > shape.records_per_block) return nullptr;
   return blocks[block].data() + in_block * shape.record_bytes;
+}
+
+bool SegmentImage::python_bytes(format::BytesRef ref, std::string& out) const {
+  out.clear();
+  const uint64_t length = ref & 0xffffffff;
+  if (length > format::shape(Table::kPythonBytes).max_records()) return false;
+  for (uint64_t at = ref >> 32, end = at + length; at < end;) {
+    const uint64_t piece = std::min(end - at, kBlockBytes - at % kBlockBytes);
+    const std::byte* text = bytes(Table::kPythonBytes, at, piece);
+    if (text == nullptr) {
+      out.clear();
+      return false;
+    }
+    out.append(reinterpret_cast<const char*>(text), piece);
+    at += piece;
+  }
+  return true;
 }
 
 bool SegmentImage::string(uint64_t ref, std::string& out) const {

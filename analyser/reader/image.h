@@ -45,6 +45,8 @@ class SegmentImage {
 
   // The string of a reference; empty if there is none. False if it names no bytes of the file.
   bool string(uint64_t ref, std::string& out) const;
+  // The same of the table of Python's names and line tables.
+  bool python_bytes(format::BytesRef ref, std::string& out) const;
 
   const format::TimelineRecord* timeline() const {
     return reinterpret_cast<const format::TimelineRecord*>(timeline_.data());

@@ -27,6 +27,8 @@ constexpr LossText kLosses[] = {
     {"module_table_full", "frames of modules that found no room in the module log"},
     {"stack_heuristic",
      "stacks through code without unwind information (JIT), followed by the frame pointer"},
+    {"python_code_full", "Python frames whose function found no room; they have no name"},
+    {"python_stack_broken", "Python stacks that could not be read to their end"},
 };
 
 struct StopText {

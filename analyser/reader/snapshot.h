@@ -53,19 +53,39 @@ struct ModuleInfo {
   uint64_t unload_ns = 0;  // 0: still loaded
 };
 
+// A code object of Python, mostly a function.
+struct PythonCode {
+  std::string file;      // as Python compiled it: may be relative, or "<string>"
+  std::string function;  // qualified since 3.11
+  uint32_t first_line = 0;
+  format::PythonLines lines_format = format::PythonLines::kNone;
+  std::string lines;  // see symbols/python_lines.h
+
+  friend auto operator<=>(const PythonCode&, const PythonCode&) = default;
+};
+
+enum class NodeKind : uint8_t {
+  kNative,
+  kPython,      // pc: offset of the instruction in bytes; code, entry
+  kEmptyGroup,  // of Python frames: see format::kPcPythonEmptyGroup
+};
+
 // A node of the stack trie; the parent has a smaller index. Index 0 is the root (no frame).
 struct StackNode {
   uint64_t pc = 0;  // address, without flags; a format::PcMark if below 0x1000
   uint32_t parent = 0;
   uint32_t module = 0;    // index into Snapshot::modules; 0: none
   bool exact_pc = false;  // pc is an interrupted instruction, not a return address
+  NodeKind kind = NodeKind::kNative;
+  bool entry = false;  // outermost of its group of Python frames, see format::kPcPythonEntry
+  uint32_t code = 0;   // index into Snapshot::python_codes; 0: not known
 };
 
 // All counters of one call site, summed over threads; sites with the same stack are merged.
 struct Site {
   uint32_t id = 0;      // of the file (of the first of the merged ones)
   uint32_t native = 0;  // leaf: index into Snapshot::nodes; 0: no stack
-  uint32_t python = 0;
+  uint32_t python = 0;  // innermost Python frame: index into Snapshot::nodes; 0: no Python stack
   bool mapping = false;   // anonymous mmap of the program, not heap
   bool overflow = false;  // stands for all sites that found no room in the table
   uint64_t first_seen_ns = 0;
@@ -177,6 +197,7 @@ struct Snapshot {
   SamplingInfo sampling;
   UnwindCheck unwind_check;
   std::vector<ModuleInfo> modules;  // [0] is a placeholder for "no module"
+  std::vector<PythonCode> python_codes;  // [0] is a placeholder for a code that found no room
   std::vector<StackNode> nodes;     // [0] is the root
   std::vector<Site> sites;          // by live bytes, largest first
   std::vector<ThreadInfo> threads;

@@ -155,7 +155,8 @@ Json frame_json(const Frame& frame) {
 
 Json site_json(const Site& site, const SiteHistory* history, Symbolizer& symbolizer) {
   Json stack = Json::array();
-  for (const Frame* frame : symbolizer.stack_of(site.native)) stack.push_back(frame_json(*frame));
+  const SiteStack merged = symbolizer.stack_of(site);
+  for (const Frame* frame : merged.frames) stack.push_back(frame_json(*frame));
   Json points = Json::array();
   if (history != nullptr) {
     for (const SiteHistoryPoint& point : history->points) {
@@ -184,6 +185,7 @@ Json site_json(const Site& site, const SiteHistory* history, Symbolizer& symboli
           {"inherited_freed_count", site.inherited_freed_count},
           {"first_seen_s", seconds(site.first_seen_ns)},
           {"stack", stack},
+          {"python_stack", string_or_null(python_part_name(merged.python))},
           {"history", points}};
 }
 

@@ -234,7 +234,8 @@ class TextReport {
     } else if (site.native == 0) {
       out_ << "      no stack was recorded\n";
     } else {
-      write_stack(out_, symbolizer_.stack_of(site.native), options_);
+      const SiteStack stack = symbolizer_.stack_of(site);
+      write_stack(out_, options_.native ? stack.frames : without_interpreter(stack), options_);
     }
   }
 

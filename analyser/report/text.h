@@ -14,6 +14,7 @@ struct TextOptions {
   SiteOrder order = SiteOrder::kLive;
   bool colour = false;       // ANSI escapes
   bool full_stacks = false;  // every frame, names uncut
+  bool native = false;       // the C frames of Python's interpreter, too
   size_t width = 100;        // columns; at least 40 are used
 };
 

@@ -33,12 +33,16 @@ std::string source_of(const Frame& frame) {
   return printable(text);
 }
 
+bool is_python(const Frame* frame) { return frame->kind == FrameKind::kPython; }
+
 std::vector<Line> lines_of(const std::vector<const Frame*>& stack) {
   std::vector<Line> lines;
+  const bool python = std::any_of(stack.begin(), stack.end(), is_python);
   bool at_leaf = true;
   for (const Frame* frame : stack) {
     if (at_leaf && is_own_frame(*frame)) continue;
-    at_leaf = at_leaf && is_allocation_plumbing(*frame);
+    // Below the line of Python that allocates, everything is how Python does it.
+    at_leaf = at_leaf && (python ? !is_python(frame) : is_allocation_plumbing(*frame));
     Line line{printable(frame_label(*frame)), source_of(*frame), at_leaf};
     if (!lines.empty() && lines.back().function == line.function &&
         lines.back().source == line.source) {

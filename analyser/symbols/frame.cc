@@ -4,6 +4,11 @@
 
 namespace mla {
 
+std::string frame_label_with_line(const Frame& frame) {
+  if (frame.kind != FrameKind::kPython || frame.file.empty()) return frame_label(frame);
+  return frame_label(frame) + " (" + frame.file + ":" + std::to_string(frame.line) + ")";
+}
+
 std::string frame_label(const Frame& frame) {
   if (!frame.function.empty()) return frame.function;
   char number[32];

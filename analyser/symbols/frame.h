@@ -18,9 +18,12 @@ struct Frame {
   uint32_t line = 0;     // 0: not known
   std::string module;    // path of the ELF file; empty: code of no file
   FrameKind kind = FrameKind::kNative;
-  uint64_t pc = 0;             // address in memory, as recorded
+  uint64_t pc = 0;             // address in memory, as recorded; of Python the bytecode offset
   uint64_t module_offset = 0;  // address in the ELF file, as addr2line takes it
 };
+
+// "function (file.py:12)" of Python, else frame_label().
+std::string frame_label_with_line(const Frame& frame);
 
 // What to call the frame where nothing is known but its address: the function, else
 // "libx.so+0x1234", else "0x7f0000001234".

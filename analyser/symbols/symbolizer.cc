@@ -6,6 +6,7 @@
 #include "symbols/debug_files.h"
 #include "symbols/demangle.h"
 #include "symbols/dwarf_index.h"
+#include "symbols/python_lines.h"
 #include "symbols/symbol_table.h"
 
 namespace mla {
@@ -65,11 +66,29 @@ Symbolizer::Module& Symbolizer::module(uint32_t index) {
   return *module;
 }
 
+const std::vector<Frame>& Symbolizer::python_frames_of(const StackNode& at) {
+  const auto [entry, added] = python_frames_.try_emplace({at.code, at.pc});
+  if (added) {
+    const PythonCode& code = snapshot_.python_codes[at.code];
+    Frame& frame = entry->second.emplace_back();
+    frame.function = at.code == 0 ? "[Python function without a record]" : code.function;
+    frame.file = code.file;
+    if (at.code != 0) frame.line = python_line(code, at.pc);
+    frame.kind = FrameKind::kPython;
+    frame.pc = at.pc;
+  }
+  return entry->second;
+}
+
 const std::vector<Frame>& Symbolizer::frames_of(uint32_t node) {
   static const std::vector<Frame> kNone;
   if (node == 0 || node >= of_node_.size()) return kNone;
   if (of_node_[node] != nullptr) return *of_node_[node];
   const StackNode& at = snapshot_.nodes[node];
+  if (at.kind != NodeKind::kNative) {
+    of_node_[node] = &python_frames_of(at);
+    return *of_node_[node];
+  }
   const bool mark = at.pc < kFirstAddress;
   // A return address may be the first of the next line, or of the next function.
   const uint64_t asked = mark || at.exact_pc ? at.pc : at.pc - 1;

@@ -5,6 +5,7 @@
 #include "capture/live_map.h"
 #include "capture/mappings.h"
 #include "capture/peak.h"
+#include "capture/python_stack.h"
 #include "capture/reference_unwinder.h"
 #include "capture/rule_cache.h"
 #include "capture/sampler.h"
@@ -134,6 +135,7 @@ void become_child() {
   if (reset_shards_after_fork()) drop_reference_unwinder();
   reset_trie_after_fork();
   reset_sites_after_fork();
+  if (const PythonReader* python = python_reader.load(kRelaxed)) python->reset_after_fork();
   rule_cache.reset_after_fork();
   sample_table.reset_after_fork();
   reset_peak_after_fork();

@@ -82,7 +82,7 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   ReleasedMappings ignored;
   remove_range(*shard, start, bytes, ignored);  // MAP_FIXED, or a munmap that was not seen
   const format::NodeId node{shard->memo.capture(from).node};
-  const SiteId site = mapping_site_of(node);
+  const SiteId site = mapping_site_of(node, python_node(shard->python));
   CounterRecord* counter = counter_of(*shard, site);
   if (counter == nullptr || !mapping_table.insert({start, start + bytes, site, generation})) {
     segment.count_loss(Loss::kNoMapping);

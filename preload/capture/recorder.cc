@@ -1,6 +1,7 @@
 #include "capture/recorder.h"
 
 #include "capture/lifecycle.h"
+#include "capture/python_stack.h"
 #include "capture/reference_unwinder.h"
 #include "capture/sampler.h"
 #include "capture/shard.h"
@@ -11,6 +12,8 @@
 #include "segment/sys.h"
 
 namespace mla {
+
+constinit std::atomic<const PythonReader*> python_reader{nullptr};
 
 namespace {
 
@@ -48,6 +51,8 @@ void compare_with_reference(Shard& shard, const CallContext& from) {
 inline SiteId heap_site(Shard& shard, const CallContext& from) {
   StackMemo::Frame& leaf = shard.memo.capture(from);
   if (__builtin_expect(unwind_check_interval != 0, 0)) compare_with_reference(shard, from);
+  const NodeId python = python_node(shard.python);
+  if (python != NodeId::kRoot) return shard.sites.heap_site(NodeId{leaf.node}, python);
   if (__builtin_expect(leaf.site == 0, 0)) {
     leaf.site = format::index(heap_site_of(NodeId{leaf.node}));
   }

@@ -42,6 +42,7 @@ void begin_thread(Shard& shard) {
   shard.name_read_ns = 0;
   shard.sampled_at_interval = 0;
   shard.memo.forget();
+  shard.python.forget();
   shard.thread_record = 0;
   const uint64_t i = segment.claim(Table::kThreads);
   if (i == Segment::kNoRecord) return;  // more threads than the table holds: theirs have no record

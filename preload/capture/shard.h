@@ -10,7 +10,9 @@
 #include <atomic>
 #include <cstdint>
 
+#include "capture/python_stack.h"
 #include "capture/sampling.h"
+#include "capture/sites.h"
 #include "capture/stack_memo.h"
 #include "capture/thread_local.h"
 #include "format/format.h"
@@ -43,6 +45,8 @@ struct Shard {
   uint64_t captures;
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
   StackMemo memo;
+  PythonMemo python;
+  SiteCache sites;  // of stacks with a Python part
   CapturedStack stack;  // these two for MLA_UNWIND_CHECK
   CapturedStack reference;
 };

@@ -55,7 +55,8 @@ NodeId child_node(NodeId parent, uint64_t pc) {
   if (id % kLinksPerPage == 0) own_private_bytes.fetch_add(4096, std::memory_order_relaxed);
   NodeRecord* node = segment.record<NodeRecord>(Table::kNodes, id);
   node->parent = up;
-  node->module = pc < 0x1000 ? 0 : format::index(module_of(pc & format::kPcAddress));
+  const bool no_code = pc < 0x1000 || (pc & format::kPcPython) != 0;
+  node->module = no_code ? 0 : format::index(module_of(pc & format::kPcAddress));
   node->pc.store(pc, std::memory_order_release);  // acquired by the reader
   node_index.add(hash, static_cast<uint32_t>(id));
   if (node_links[up].child.load(std::memory_order_relaxed) == 0) {
@@ -82,9 +83,9 @@ void reset_trie_after_fork() { node_index.reset_after_fork(); }
 void forget_nodes(uint64_t low, uint64_t high) {
   const auto gone = [&](uint32_t id) {
     const uint64_t pc =
-        segment.record<NodeRecord>(Table::kNodes, id)->pc.load(std::memory_order_relaxed) &
-        format::kPcAddress;
-    return pc >= low && pc < high;
+        segment.record<NodeRecord>(Table::kNodes, id)->pc.load(std::memory_order_relaxed);
+    const uint64_t address = pc & format::kPcAddress;
+    return (pc & format::kPcPython) == 0 && address >= low && address < high;
   };
   node_index.forget(gone);
   const uint64_t claimed = segment.header().claimed[static_cast<uint32_t>(Table::kNodes)].load(

@@ -32,7 +32,7 @@ namespace mla::format {
 
 inline constexpr uint64_t kMagic = 0x0a0d474553414c4dULL;  // "MLASEG\r\n" in file order
 // A reader refuses every version but its own; see docs/format.md for what each one changed.
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 
 inline constexpr uint32_t kBlockBytes = 32 * 1024;
 inline constexpr uint32_t kHeaderBlocks = 1;
@@ -52,6 +52,8 @@ enum class Table : uint32_t {
   kPeakA,      // PeakRecord, indexed by site id
   kPeakB,      // PeakRecord, indexed by site id
   kInherited,  // InheritedRecord, indexed by site id
+  kPythonCode,   // PythonCodeRecord
+  kPythonBytes,  // bytes: names and line tables of the code objects
   kTableCount,
 };
 inline constexpr uint32_t kTableCount = static_cast<uint32_t>(Table::kTableCount);
@@ -78,8 +80,10 @@ inline constexpr TableShape kTables[kTableCount] = {
     {16, 2048, 512, 4728},    // peak A
     {16, 2048, 512, 5240},    // peak B
     {32, 1024, 1024, 5752},   // inherited
+    {32, 1024, 64, 6776},     // Python code: 65,536
+    {1, kBlockBytes, 512, 6840},  // their names and line tables: 16 MiB
 };
-inline constexpr uint32_t kDirectoryEntries = 6776;
+inline constexpr uint32_t kDirectoryEntries = 7352;
 inline constexpr const TableShape& shape(Table t) { return kTables[static_cast<uint32_t>(t)]; }
 
 inline constexpr uint32_t kMaxBlocks = kFirstTableBlock + kDirectoryEntries;
@@ -88,6 +92,8 @@ inline constexpr uint64_t kMaxFileBytes = static_cast<uint64_t>(kMaxBlocks) * kB
 // Bytes of a string in the strings table, as offset << 32 | length. 0: none.
 // A string never crosses a block. Publish: the one store of the reference.
 using StringRef = std::atomic<uint64_t>;
+// Bytes of the table of Python's names likewise, which may cross blocks: BytesRef.
+using BytesRef = uint64_t;
 inline constexpr uint64_t make_string_ref(uint32_t offset, uint32_t length) {
   return static_cast<uint64_t>(offset) << 32 | length;
 }
@@ -122,6 +128,8 @@ enum class Loss : uint32_t {
   kStackIncomplete = 10,  // unwinding ended before the first frame of the thread
   kModuleTableFull = 11,  // frames of a module that is not in the log
   kStackHeuristic = 12,   // frames without unwind information were followed by the frame pointer
+  kPythonCodeFull = 13,   // Python frames whose function found no room: shown without a name
+  kPythonStackBroken = 14,  // Python stacks that could not be read to their end
   kCount = 24,
 };
 inline constexpr uint32_t kLossCount = static_cast<uint32_t>(Loss::kCount);

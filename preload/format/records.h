@@ -12,7 +12,7 @@ namespace mla::format {
 enum class ModuleId : uint32_t { kNone = 0 };
 enum class NodeId : uint32_t { kRoot = 0 };
 enum class SiteId : uint32_t { kNone = 0, kOverflow = 1 };
-enum class PythonStackId : uint32_t { kNone = 0 };
+enum class PythonCodeId : uint32_t { kNone = 0 };
 template <class Id>
 constexpr uint32_t index(Id id) {
   return static_cast<uint32_t>(id);
@@ -36,17 +36,39 @@ struct ModuleRecord {
 static_assert(sizeof(ModuleRecord) == 96);
 
 // One frame of a stack: a node of the trie of return addresses, outermost frame nearest the root.
+// Frames of Python are nodes of the same trie, in stacks of their own.
 // Index 0 is the root and never stored. parent < own index. Publish: pc.
 struct NodeRecord {
-  std::atomic<uint64_t> pc;  // kPcExact | address, or a PcMark
+  std::atomic<uint64_t> pc;  // kPcExact | address, kPcPython | ..., or a PcMark
   uint32_t parent;           // NodeId
-  uint32_t module;           // ModuleId; 0: no file (JIT code, or unknown)
+  uint32_t module;           // ModuleId; 0: no file (JIT code, Python, or unknown)
 };
 static_assert(sizeof(NodeRecord) == 16);
 // pc is a return address, so its line is that of pc - 1; with this bit it is the interrupted
 // instruction itself (the frame below a signal handler).
 inline constexpr uint64_t kPcExact = 1ULL << 63;
 inline constexpr uint64_t kPcAddress = (1ULL << 48) - 1;
+// A frame of Python is no address but
+//
+//   0 | kPcPython:1 | kPcPythonEntry:1 | 0:13 | code:24 | offset:24         (bit 63 first)
+//
+// code: PythonCodeId, 0 if it found no room. offset: of the instruction that is being executed, in
+// bytes from the first one of the code object; kPcPythonOffsetMask if it is larger.
+inline constexpr uint64_t kPcPython = 1ULL << 62;
+// One call of the interpreter's evaluation loop runs a group of frames. This is the outermost one
+// of its group: the frame further out belongs to another call of the loop, further out on the
+// native stack.
+inline constexpr uint64_t kPcPythonEntry = 1ULL << 61;
+inline constexpr uint64_t kPcPythonOffsetMask = (1ULL << 24) - 1;
+inline constexpr uint32_t kPcPythonCodeShift = 24;
+inline constexpr uint64_t kPcPythonCodeMask = (1ULL << 24) - 1;
+// A call of the loop that runs no frame yet, or no longer: a group without one.
+inline constexpr uint64_t kPcPythonEmptyGroup = kPcPython | kPcPythonEntry | kPcPythonOffsetMask;
+inline constexpr uint64_t make_python_pc(PythonCodeId code, uint64_t offset, bool entry) {
+  if (offset > kPcPythonOffsetMask) offset = kPcPythonOffsetMask;
+  return kPcPython | (entry ? kPcPythonEntry : 0) |
+         static_cast<uint64_t>(code) << kPcPythonCodeShift | offset;
+}
 // Values below 0x1000 are no addresses but marks, children of the root.
 enum class PcMark : uint64_t {
   kTruncated = 1,   // deeper than kMaxStackDepth: frames beyond kTruncatedDepth are missing
@@ -55,12 +77,34 @@ enum class PcMark : uint64_t {
 
 enum class SiteKind : uint32_t { kUnpublished = 0, kHeap = 1, kMapping = 2 };
 
+// How the line table of a code object is to be read.
+enum class PythonLines : uint32_t {
+  kUnpublished = 0,
+  kNone = 1,       // there is none, or it found no room
+  kLnotab = 2,     // co_lnotab of 3.6 to 3.9: pairs of (bytes, lines), both may be continued
+  kLinetable = 3,  // co_linetable of 3.10, PEP 626: pairs of (bytes, lines), -128: no line
+  kLocations = 4,  // co_linetable since 3.11, "Objects/locations.md" of CPython
+  kUnsignedLnotab = 5,  // co_lnotab of 2.7
+  kCount,
+};
+
+// A code object of Python, a function mostly: copied once, when it is first seen in a stack.
+// Index 0 is never used. Names are UTF-8, but for lone surrogates. Publish: lines_format.
+struct PythonCodeRecord {
+  std::atomic<uint32_t> lines_format;  // PythonLines
+  uint32_t first_line;
+  BytesRef file;      // as Python compiled it: may be relative, or "<string>"
+  BytesRef function;  // qualified since 3.11
+  BytesRef lines;
+};
+static_assert(sizeof(PythonCodeRecord) == 32);
+
 // A call site: one native stack with one Python stack. Publish: kind.
 // Two records may name the same stack (a race of two threads): the reader merges them.
 struct SiteRecord {
   std::atomic<uint32_t> kind;  // SiteKind
   uint32_t native;             // NodeId of the leaf
-  uint32_t python;             // PythonStackId
+  uint32_t python;             // NodeId of the innermost Python frame; 0: no Python stack
   uint32_t first_seen_ms;      // since start_monotonic_ns
 };
 static_assert(sizeof(SiteRecord) == 16);
@@ -158,6 +202,8 @@ static_assert(shape(Table::kCounters).records_per_block % kCountersPerRun == 0);
 static_assert(shape(Table::kThreads).record_bytes == sizeof(ThreadRecord));
 static_assert(shape(Table::kPeakA).record_bytes == sizeof(PeakRecord));
 static_assert(shape(Table::kInherited).record_bytes == sizeof(InheritedRecord));
+static_assert(shape(Table::kPythonCode).record_bytes == sizeof(PythonCodeRecord));
+static_assert(shape(Table::kPythonCode).max_records() <= kPcPythonCodeMask);
 // PeakX and Inherited are indexed by site id and must hold all of them.
 static_assert(shape(Table::kPeakA).max_records() >= shape(Table::kSites).max_records());
 static_assert(shape(Table::kInherited).max_records() >= shape(Table::kSites).max_records());

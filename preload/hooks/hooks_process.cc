@@ -3,6 +3,7 @@
 #include "capture/module_unload.h"
 #include "capture/thread_local.h"
 #include "hooks/hook.h"
+#include "hooks/python_library.h"
 #include "segment/control.h"
 #include "segment/sys.h"
 
@@ -28,7 +29,11 @@ MLA_HOOK void _Exit(int code) { leave(code); }
 MLA_HOOK int dlclose(void* handle) {
   const auto real = libc_function<int (*)(void*)>("dlclose");
   if (real == nullptr) return -1;
-  const int result = real(handle);
+  int result = 0;
+  {
+    const mla::PythonUnloadScope python;
+    result = real(handle);
+  }
   mla::forget_operators();
   const mla::ReentryGuard guard;
   if (guard.entered() && mla::is_recording(mla::current_mode())) mla::drop_unloaded_modules();

@@ -7,6 +7,7 @@
 #include "capture/lifecycle.h"
 #include "capture/thread_local.h"
 #include "hooks/allocator.h"
+#include "hooks/python_library.h"
 #include "hooks/reexec.h"
 #include "segment/settings.h"
 #include "segment/sys.h"
@@ -113,19 +114,6 @@ bool start() {
 
 namespace {
 
-void describe_serving_python() {
-  for (const struct link_map* o = first_object(); o != nullptr; o = o->l_next) {
-    using Version = const char* (*)();
-    const auto version = reinterpret_cast<Version>(find_function(o, "Py_GetVersion"));
-    if (version == nullptr) continue;
-    char text[64];
-    Text number(text, sizeof text);  // "3.11.2 (main, ...) [GCC ...]"
-    for (const char* v = version(); *v != 0 && *v != ' '; ++v) number.add_char(*v);
-    describe_python(text);
-    return;
-  }
-}
-
 // Stage 2: glibc passes constructors what main() gets.
 __attribute__((constructor)) void construct(int, char** argv, char** environment) {
   if (getauxval(AT_SECURE) != 0) {
@@ -152,7 +140,7 @@ __attribute__((constructor)) void construct(int, char** argv, char** environment
   {
     ReentryGuard guard;
     describe_serving_allocator();
-    describe_serving_python();
+    if (recording_started() && settings.python) find_python();
   }
   finish_start(complaint);
   if (recording_started()) at_quick_exit([] { note_exit(0, false); });  // runs no destructor

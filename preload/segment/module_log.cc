@@ -12,6 +12,8 @@
 
 namespace mla {
 
+void (*module_appeared)(const struct link_map* object) = nullptr;
+
 namespace {
 
 using format::Loss;
@@ -77,7 +79,10 @@ ModuleId find_reloaded(const struct dl_find_object& found) {
 
 ModuleId add_module(const struct dl_find_object& found) {
   const ModuleId known = find_reloaded(found);
-  if (known != ModuleId::kNone) return known;
+  if (known != ModuleId::kNone) {
+    if (module_appeared != nullptr) module_appeared(found.dlfo_link_map);
+    return known;
+  }
   const uint64_t i = segment.claim(Table::kModules);
   if (i == Segment::kNoRecord) {
     segment.count_loss(Loss::kModuleTableFull);
@@ -94,6 +99,9 @@ ModuleId add_module(const struct dl_find_object& found) {
   m->path.store(segment.store_string(path, path_of(found.dlfo_link_map, path, sizeof path)),
                 std::memory_order_relaxed);
   m->state.store(kLoaded, std::memory_order_release);  // acquired by loaded_module() and the reader
+  if (module_appeared != nullptr && found.dlfo_link_map != nullptr) {
+    module_appeared(found.dlfo_link_map);
+  }
   return ModuleId{static_cast<uint32_t>(i)};
 }
 

@@ -74,6 +74,7 @@ bool Segment::open_private() {
   // Record 0 of these tables means "none"; site 1 collects what finds no room.
   h.claimed[static_cast<uint32_t>(Table::kModules)].store(1, std::memory_order_relaxed);
   h.claimed[static_cast<uint32_t>(Table::kNodes)].store(1, std::memory_order_relaxed);
+  h.claimed[static_cast<uint32_t>(Table::kPythonCode)].store(1, std::memory_order_relaxed);
   h.claimed[static_cast<uint32_t>(Table::kSites)].store(format::kFirstSite,
                                                         std::memory_order_relaxed);
   h.state.store(static_cast<uint32_t>(format::State::kRecording), std::memory_order_release);
@@ -93,7 +94,8 @@ void Segment::take_over(Segment& other) {
 }
 
 bool Segment::copy_names_of(const Segment& parent) {
-  constexpr Table kKept[] = {Table::kStrings, Table::kModules, Table::kNodes, Table::kSites};
+  constexpr Table kKept[] = {Table::kStrings, Table::kModules, Table::kNodes, Table::kSites,
+                             Table::kPythonCode, Table::kPythonBytes};
   for (const Table table : kKept) {
     const TableShape& s = format::shape(table);
     const uint32_t t = static_cast<uint32_t>(table);
@@ -269,6 +271,26 @@ uint64_t Segment::store_string(const char* s, uint64_t length) {
   if (!ensure(Table::kStrings, start)) return 0;
   __builtin_memcpy(record<char>(Table::kStrings, start), s, length);
   return format::make_string_ref(static_cast<uint32_t>(start), static_cast<uint32_t>(length));
+}
+
+bool Segment::store_bytes(Table table, const void* bytes, uint64_t length, format::BytesRef& to) {
+  to = 0;
+  if (length == 0) return true;
+  std::atomic<uint64_t>& claimed = header().claimed[static_cast<uint32_t>(table)];
+  uint64_t start = claimed.load(std::memory_order_relaxed);
+  do {
+    if (length > format::shape(table).max_records() - start) return false;
+  } while (!claimed.compare_exchange_weak(start, start + length, std::memory_order_relaxed));
+  for (uint64_t done = 0; done < length;) {
+    const uint64_t at = start + done;
+    const uint64_t rest = kBlockBytes - at % kBlockBytes;
+    const uint64_t piece = length - done < rest ? length - done : rest;
+    if (!ensure(table, at)) return false;
+    __builtin_memcpy(record<char>(table, at), static_cast<const char*>(bytes) + done, piece);
+    done += piece;
+  }
+  to = format::make_string_ref(static_cast<uint32_t>(start), static_cast<uint32_t>(length));
+  return true;
 }
 
 uint64_t Segment::since_start_ns() const {

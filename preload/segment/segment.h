@@ -58,6 +58,9 @@ class Segment {
   // Copies a string (cut at 16 KiB) into the file; 0 for an empty one or when there is no room.
   uint64_t store_string(const char* s, uint64_t length);
 
+  // Copies bytes into a table of bytes, across blocks if need be. False when there is no room.
+  bool store_bytes(format::Table table, const void* bytes, uint64_t length, format::BytesRef& to);
+
   // Offsets in units of 8 bytes, for compact references to records from private memory.
   uint32_t offset_of(const void* p) const {
     return static_cast<uint32_t>((static_cast<const char*>(p) - base_) / 8);

@@ -105,6 +105,13 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
       complain(text, "MLA_UNWIND", unwind, "libunwind, or unset");
     }
   }
+  if (const char* python = value_of("MLA_PYTHON")) {
+    if (same_text(python, "off")) {
+      settings.python = false;
+    } else if (!same_text(python, "frames")) {
+      complain(text, "MLA_PYTHON", python, "off or frames");
+    }
+  }
   if (const char* sample = value_of("MLA_SAMPLE")) {
     constexpr uint64_t kLeast = 1024;
     constexpr uint64_t kMost = 1ULL << 30;

@@ -12,6 +12,7 @@ struct Settings {
   bool reference_unwinder = false;  // MLA_UNWIND=libunwind
   uint64_t sample_interval = 0;     // MLA_SAMPLE=BYTES; 0: record every allocation
   uint32_t budget_ppm = 0;          // MLA_BUDGET=PERCENT of CPU time for samples; 0: none
+  bool python = true;               // MLA_PYTHON=off: no Python stacks
   uint32_t unwind_check = 0;        // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
 };
 

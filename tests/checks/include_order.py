@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that every #include follows the architecture. Argument: the source tree.
 
-  hooks -> capture, python -> segment -> format <- reader <- symbols, series, ledger, history
+  hooks -> python -> capture -> segment -> format <- reader <- symbols, series, ledger, history
                                                           <- report <- tools
 """
 import os
@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "preload/format": set(),
     "preload/segment": {"format"},
     "preload/capture": {"segment", "format"},
-    "preload/python": {"segment", "format"},
+    "preload/python": {"capture", "segment", "format"},
     "preload/hooks": {"capture", "python", "segment", "format"},
     "analyser/reader": {"format"},
     "analyser/symbols": READERS,

@@ -1,0 +1,55 @@
+// Where capture meets Python: the interface that preload/python implements. Capture knows nothing
+// of CPython but that a thread may have a second stack, and that it, too, is a path in the trie.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "capture/stack_trie.h"
+#include "format/format.h"
+
+namespace mla {
+
+// A frame as it was found, and what tells it from another one at the same place.
+struct PythonFrame {
+  uintptr_t frame;
+  uintptr_t code;
+  uint64_t position;  // offset of the instruction << 2 | empty group << 1 | outermost of its group
+  uint64_t check;     // of the code object: another one that is now at its address differs in it
+
+  friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
+};
+
+// A thread's last Python stack. Frames are mostly those of the stack before, but for a few inner
+// ones: only from the first one that differs are nodes looked up.
+struct PythonMemo {
+  static constexpr uint32_t kMost = format::kMaxStackDepth;
+
+  // An interpreter's thread state belongs to one thread: call when the thread is another one.
+  void forget() { count = 0; }
+
+  uint32_t count;
+  PythonFrame frames[kMost];   // outermost first
+  uint32_t nodes[kMost];       // of the stacks that end there
+  PythonFrame current[kMost];  // of the stack being read, innermost first
+  ChildCache children;
+};
+
+struct PythonReader {
+  // The node of the calling thread's Python stack; kRoot: it has none, or none that can be read
+  // now.
+  format::NodeId (*read)(PythonMemo& memo);
+  // In a forked child, see IdIndex.
+  void (*reset_after_fork)();
+};
+
+// nullptr: there is no Python in this process, or its stacks are not recorded. Release stores; the
+// acquire is in python_node().
+extern std::atomic<const PythonReader*> python_reader;
+
+inline format::NodeId python_node(PythonMemo& memo) {
+  const PythonReader* reader = python_reader.load(std::memory_order_acquire);
+  return reader == nullptr ? format::NodeId::kRoot : reader->read(memo);
+}
+
+}  // namespace mla

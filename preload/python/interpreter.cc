@@ -1,0 +1,111 @@
+#include "python/interpreter.h"
+
+#include "python/memory.h"
+
+namespace mla {
+
+namespace {
+
+template <class F>
+bool bind(const void* object, FindSymbol find, const char* name, F& to) {
+  void* symbol = find(object, name);
+  to = reinterpret_cast<F>(symbol);
+  return symbol != nullptr;
+}
+
+constexpr uint16_t kVersion3_7 = 0x0307;
+constexpr uint16_t kVersion3_12 = 0x030c;
+constexpr uint16_t kVersion3_13 = 0x030d;
+
+// Since 3.13 an interpreter publishes its offsets: `struct _Py_DebugOffsets` of pycore_runtime.h,
+// words of 8 bytes. They must be those of the table.
+bool agrees_with_published(const void* object, FindSymbol find, const PythonLayout& layout) {
+  enum Word : uint32_t { kCookie, kVersion, kFreeThreaded, kCurrentFrame = 23, kFrame = 28 };
+  const uint64_t* words = nullptr;
+  if (!bind(object, find, "_PyRuntime", words)) return false;
+  const uint64_t* frame = words + kFrame;
+  const uint64_t* code = frame + 6;
+  return __builtin_memcmp(&words[kCookie], "xdebugpy", 8) == 0 &&
+         words[kVersion] >> 16 == layout.version && words[kFreeThreaded] == 0 &&
+         words[kCurrentFrame] == layout.thread_frame && frame[1] == layout.previous &&
+         frame[2] == layout.code && frame[3] == layout.position && frame[5] == layout.owner &&
+         code[1] == layout.file && code[3] == layout.name && code[4] == layout.lines &&
+         code[5] == layout.first_line && code[9] == layout.instructions;
+}
+
+uintptr_t own_thread_id() {
+#if defined(__x86_64__)
+  uintptr_t id = 0;
+  __asm__("mov %%fs:0x10, %0" : "=r"(id));  // what pthread_self() returns
+  return id;
+#else
+  return 0;
+#endif
+}
+
+// Whether a thread state, which may be another thread's and be freed any moment, is this thread's.
+bool is_own(const Interpreter& python, uintptr_t state) {
+  CheckedMemory memory;
+  uintptr_t id = 0;
+  return state != 0 && memory.load(state + python.layout.thread_id, id) && id == own_thread_id();
+}
+
+}  // namespace
+
+bool find_interpreter(const void* object, FindSymbol find, Interpreter& to, const char*& why) {
+  to = {};
+  const char* (*version)() = nullptr;
+  why = "its version is not one whose frames mla knows";
+  if (!bind(object, find, "Py_GetVersion", version)) return false;
+  const PythonLayout* layout = find_python_layout(version());
+  if (layout == nullptr) return false;
+  to.layout = *layout;
+  const bool is_python2 = layout->version < 0x0300;
+  uintptr_t type_type = 0;
+  bool found = bind(object, find, "PyCode_Type", to.types.code) &&
+               bind(object, find, "PyType_Type", type_type) &&
+               bind(object, find, is_python2 ? "PyString_Type" : "PyUnicode_Type", to.types.text) &&
+               bind(object, find, is_python2 ? "PyString_Type" : "PyBytes_Type", to.types.bytes);
+  if (is_python2) {
+    found = found && bind(object, find, "_PyThreadState_Current", to.current_variable);
+  } else {
+    found = found && bind(object, find, "PyGILState_GetThisThreadState", to.of_thread) &&
+            (bind(object, find, "_PyThreadState_UncheckedGet", to.current) ||
+             bind(object, find, "PyThreadState_GetUnchecked", to.current)) &&
+            (bind(object, find, "_Py_IsFinalizing", to.is_finalizing) ||
+             bind(object, find, "Py_IsFinalizing", to.is_finalizing)) &&
+            bind(object, find, "PyInterpreterState_Head", to.first_interpreter) &&
+            bind(object, find, "PyInterpreterState_Main", to.main_interpreter);
+  }
+  why = "it does not export what mla needs";
+  if (!found) return false;
+  CheckedMemory memory;
+  uintptr_t type = 0;
+  uint64_t size = 0;
+  why = "its build lays out objects in another way";
+  return memory.load(to.types.code + 8, type) && type == type_type &&
+         memory.load(to.types.code + 32, size) && size == layout->code_size &&
+         (layout->version < kVersion3_13 || agrees_with_published(object, find, *layout));
+}
+
+uintptr_t thread_state(const Interpreter& python) {
+  if (python.layout.version < kVersion3_7) {
+    const uintptr_t state = __atomic_load_n(python.current_variable, __ATOMIC_ACQUIRE);
+    return is_own(python, state) ? state : 0;
+  }
+  // After finalisation began other threads' states may go away; theirs that holds the GIL does not.
+  if (python.layout.version >= kVersion3_12) {
+    const uintptr_t state = python.current();
+    return state != 0 || python.is_finalizing() != 0 ? state : python.of_thread();
+  }
+  const uintptr_t state = python.of_thread();
+  if (python.is_finalizing() != 0) return python.current() == state ? state : 0;
+  // With subinterpreters a thread has a state in each; the one that holds the GIL is running.
+  if (__builtin_expect(python.first_interpreter() != python.main_interpreter(), 0)) {
+    const uintptr_t holder = python.current();
+    if (holder != state && is_own(python, holder)) return holder;
+  }
+  return state;
+}
+
+}  // namespace mla

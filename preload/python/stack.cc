@@ -1,0 +1,215 @@
+#include "python/stack.h"
+
+#include "capture/lifecycle.h"
+#include "capture/python_stack.h"
+#include "python/memory.h"
+#include "segment/segment.h"
+#include "segment/segment_file.h"
+#include "segment/text.h"
+
+namespace mla {
+
+namespace {
+
+using format::NodeId;
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr int32_t kCheckedWalks = 512;
+
+Interpreter python;
+std::atomic<uint32_t> attached;
+std::atomic<uint32_t> readable;  // attached to one whose stacks can be read
+std::atomic<uint32_t> given_up;
+std::atomic<int32_t> checked_walks_left;
+
+constexpr uint64_t kEntry = 1;
+constexpr uint64_t kEmptyGroup = 2;
+constexpr uint32_t kPositionShift = 2;
+
+enum class Walk { kWhole, kDeeper, kBroken };
+
+uint64_t rotate(uint64_t value, unsigned by) { return value << by | value >> (64 - by); }
+
+// The innermost frame; 0: none. False: unreadable.
+template <class Memory>
+bool first_frame(Memory& memory, uintptr_t state, uintptr_t& frame) {
+  const PythonLayout& at = python.layout;
+  if (!memory.load(state + at.thread_frame, frame)) return false;
+  return at.cframe_frame == PythonLayout::kAbsent || frame == 0 ||
+         memory.load(frame + at.cframe_frame, frame);
+}
+
+template <class Memory>
+bool read_position(Memory& memory, uintptr_t frame, uintptr_t code, uint64_t& bytes) {
+  const PythonLayout& at = python.layout;
+  int64_t offset = 0;
+  if (at.position_kind == PythonLayout::Position::kPointer) {
+    uintptr_t instruction = 0;
+    if (!memory.load(frame + at.position, instruction)) return false;
+    offset = static_cast<int64_t>(instruction - (code + at.instructions));
+  } else {
+    int32_t index = 0;
+    if (!memory.load(frame + at.position, index)) return false;
+    offset = at.position_kind == PythonLayout::Position::kUnits ? int64_t{index} * 2 : index;
+  }
+  bytes = offset < 0 ? 0 : static_cast<uint64_t>(offset);  // before the first instruction
+  return true;
+}
+
+template <class Memory>
+bool read_frame(Memory& memory, uintptr_t frame, PythonFrame& to) {
+  const PythonLayout& at = python.layout;
+  uintptr_t type = 0;
+  uint64_t offset = 0;
+  uint64_t lines = 0;
+  uint64_t name = 0;
+  uint64_t extra = 0;
+  uint32_t first_line = 0;
+  if (!memory.load(frame + at.code, to.code) || to.code < 4096 || to.code % 8 != 0 ||
+      !memory.load(to.code + 8, type) || type != python.types.code ||
+      !read_position(memory, frame, to.code, offset) || !memory.load(to.code + at.lines, lines) ||
+      !memory.load(to.code + at.name, name) || !memory.load(to.code + at.extra, extra) ||
+      !memory.load(to.code + at.first_line, first_line)) {
+    return false;
+  }
+  uint8_t entry = at.owner == PythonLayout::kAbsent ? 1 : 0;
+  if (at.is_entry != PythonLayout::kAbsent && !memory.load(frame + at.is_entry, entry)) {
+    return false;
+  }
+  to.frame = frame;
+  to.position = offset << kPositionShift | (entry != 0 ? kEntry : 0);
+  to.check = (lines ^ rotate(name, 23)) * 0x9e3779b97f4a7c15ULL + (extra ^ rotate(first_line, 40));
+  return true;
+}
+
+template <class Memory>
+Walk read_frames(Memory& memory, uintptr_t state, PythonMemo& memo, uint32_t& count) {
+  const PythonLayout& at = python.layout;
+  uintptr_t frame = 0;
+  count = 0;
+  if (!first_frame(memory, state, frame)) return Walk::kBroken;
+  while (frame != 0) {
+    if (count == PythonMemo::kMost) return Walk::kDeeper;
+    uint8_t owner = 0;
+    if (at.owner != PythonLayout::kAbsent && !memory.load(frame + at.owner, owner)) {
+      return Walk::kBroken;
+    }
+    if (owner == kShimOwner && at.owner != PythonLayout::kAbsent) {
+      // The end of a group; of one without frames when there is none further in that it could end.
+      if (count != 0 && (memo.current[count - 1].position & kEntry) == 0) {
+        memo.current[count - 1].position |= kEntry;
+      } else {
+        memo.current[count++] = {frame, 0, kEntry | kEmptyGroup, 0};
+      }
+    } else {
+      if (!read_frame(memory, frame, memo.current[count])) return Walk::kBroken;
+      ++count;
+    }
+    if (!memory.load(frame + at.previous, frame)) return Walk::kBroken;
+  }
+  return Walk::kWhole;
+}
+
+uint64_t pc_of(const PythonFrame& frame) {
+  if ((frame.position & kEmptyGroup) != 0) return format::kPcPythonEmptyGroup;
+  return format::make_python_pc(code_id_of(frame.code, frame.check),
+                                frame.position >> kPositionShift, (frame.position & kEntry) != 0);
+}
+
+// Inner frames of a stack that has no whole outer part, below a mark.
+NodeId intern_part(PythonMemo& memo, uint32_t count, StackEnd end) {
+  memo.count = 0;
+  uint32_t node = format::index(root_of(end));
+  while (count-- > 0) node = memo.children.child_of(node, pc_of(memo.current[count]));
+  return NodeId{node};
+}
+
+void give_up() {
+  if (given_up.exchange(1, kRelaxed) != 0) return;
+  pause_python();
+  add_note(
+      "Python frames were not where this version of Python keeps them: stacks are native only");
+}
+
+NodeId read_stack(PythonMemo& memo) {
+  const uintptr_t state = thread_state(python);
+  if (state == 0) return NodeId::kRoot;
+  uint32_t count = 0;
+  Walk walk = Walk::kWhole;
+  if (__builtin_expect(checked_walks_left.load(kRelaxed) > 0, 0)) {
+    checked_walks_left.fetch_sub(1, kRelaxed);
+    CheckedMemory memory;
+    walk = read_frames(memory, state, memo, count);
+    if (walk == Walk::kBroken) {
+      give_up();
+      return NodeId::kRoot;
+    }
+  } else {
+    TrustedMemory memory;
+    walk = read_frames(memory, state, memo, count);
+  }
+  if (__builtin_expect(walk == Walk::kDeeper, 0)) {
+    return intern_part(memo, format::kTruncatedDepth, StackEnd::kTruncated);
+  }
+  if (__builtin_expect(walk == Walk::kBroken, 0)) {
+    segment.count_loss(format::Loss::kPythonStackBroken);
+    return intern_part(memo, count, StackEnd::kIncomplete);
+  }
+  uint32_t same = 0;
+  while (same < count && same < memo.count && memo.frames[same] == memo.current[count - 1 - same]) {
+    ++same;
+  }
+  uint32_t node = same == 0 ? 0 : memo.nodes[same - 1];
+  // A signal handler may leave by siglongjmp, for good: what is remembered is whole at all times.
+  memo.count = same;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  for (uint32_t i = same; i < count; ++i) {
+    const PythonFrame& frame = memo.current[count - 1 - i];
+    node = memo.children.child_of(node, pc_of(frame));
+    memo.frames[i] = frame;
+    memo.nodes[i] = node;
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  memo.count = count;
+  return NodeId{node};
+}
+
+constexpr PythonReader kReader = {read_stack, reset_code_table_after_fork};
+
+}  // namespace
+
+bool attach_python(const void* object, FindSymbol find) {
+  const auto version = reinterpret_cast<const char* (*)()>(find(object, "Py_GetVersion"));
+  if (version == nullptr || attached.exchange(1, std::memory_order_acq_rel) != 0) return false;
+  char text[64];
+  Text number(text, sizeof text);  // "3.11.2 (main, ...) [GCC ...]"
+  for (const char* v = version(); *v != 0 && *v != ' '; ++v) number.add_char(*v);
+  describe_python(number.c_str());
+  const char* why = nullptr;
+  if (!find_interpreter(object, find, python, why)) {
+    char line[256];
+    Text note(line, sizeof line);
+    note.add("Python ").add(number.c_str()).add(": ").add(why).add(": stacks are native only");
+    add_note(note.c_str());
+    return true;
+  }
+  if (!open_code_table(python.layout, python.types)) return true;
+  checked_walks_left.store(kCheckedWalks, kRelaxed);
+  readable.store(1, kRelaxed);
+  resume_python();
+  return true;
+}
+
+void pause_python() { python_reader.store(nullptr, std::memory_order_relaxed); }
+
+void resume_python() {
+  if (readable.load(kRelaxed) == 0 || given_up.load(kRelaxed) != 0) return;
+  python_reader.store(&kReader, std::memory_order_release);  // acquired in python_node()
+}
+
+void forget_python() {
+  readable.store(0, kRelaxed);
+  attached.store(0, std::memory_order_release);
+}
+
+}  // namespace mla
