@@ -15,7 +15,7 @@ struct PythonFrame {
   uintptr_t frame;
   uintptr_t code;
   uint64_t position;  // offset of the instruction << 2 | empty group << 1 | outermost of its group
-  uint64_t check;     // of the code object: another one that is now at its address differs in it
+  uint64_t deaths;    // of code objects at this address and some others, up to now
 
   friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
 };

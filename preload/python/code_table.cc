@@ -10,6 +10,8 @@
 
 namespace mla {
 
+std::atomic<uint32_t> code_deaths[1U << kDeathBits];
+
 namespace {
 
 using format::BytesRef;
@@ -19,6 +21,7 @@ using format::PythonLines;
 using format::Table;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+using Deallocate = void (*)(uintptr_t);
 constexpr uint64_t kMostCodes = format::shape(Table::kPythonCode).max_records();
 constexpr uint64_t kMostLines = 1 << 20;  // bytes of one line table; no room for a longer one
 
@@ -26,8 +29,9 @@ PythonLayout layout;
 PythonTypes types;
 uint64_t* contents_hashes;  // by id
 constinit IdIndex by_contents{};
+Deallocate deallocate;  // the type's own
 
-// tag:40 | id:24. The tag is of address and check, and so is the place: what is 54 bits alike is
+// tag:40 | id:24. The tag is of address and deaths, and so is the place: what is 54 bits alike is
 // taken to be the same.
 constexpr uint32_t kCacheBits = 14;
 std::atomic<uint64_t>* cache;
@@ -80,20 +84,28 @@ struct Contents {
   uint32_t first_line;
   const char* lines;
   uint64_t lines_length;
+  bool internal;  // none of its instructions is the program's
 };
 
 bool read_contents(uintptr_t code, Contents& c) {
   CheckedMemory memory;
   uintptr_t type = 0;
+  uint32_t traceable = 0;
+  uint64_t units = 0;
   uintptr_t file = 0;
   uintptr_t function = 0;
   uintptr_t lines = 0;
-  if (!memory.load(code + 8, type) || type != types.code ||
+  if (!memory.load(code + kTypeAt, type) || type != types.code ||
       !memory.load(code + layout.file, file) || !memory.load(code + layout.name, function) ||
       !memory.load(code + layout.lines, lines) ||
       !memory.load(code + layout.first_line, c.first_line)) {
     return false;
   }
+  if (layout.traceable != PythonLayout::kAbsent &&
+      (!memory.load(code + layout.traceable, traceable) || !memory.load(code + kSizeAt, units))) {
+    return false;
+  }
+  c.internal = layout.traceable != PythonLayout::kAbsent && traceable >= units;
   const PythonText text(layout, types.text);
   if (!text.read(file, c.file, sizeof c.file, c.file_length) ||
       !text.read(function, c.function, sizeof c.function, c.function_length)) {
@@ -102,7 +114,8 @@ bool read_contents(uintptr_t code, Contents& c) {
   c.lines = nullptr;
   c.lines_length = 0;
   uint64_t length = 0;
-  if (memory.load(lines + 8, type) && type == types.bytes && memory.load(lines + 16, length) &&
+  if (memory.load(lines + kTypeAt, type) && type == types.bytes &&
+      memory.load(lines + kSizeAt, length) &&
       length <= kMostLines && memory.is_readable(lines + layout.bytes, length)) {
     c.lines = reinterpret_cast<const char*>(lines + layout.bytes);
     c.lines_length = length;
@@ -133,6 +146,7 @@ PythonCodeId add_code(const Contents& c, uint64_t hash) {
 __attribute__((noinline)) PythonCodeId find_by_contents(uintptr_t code) {
   Contents c;
   if (!read_contents(code, c)) return PythonCodeId::kNone;
+  if (c.internal) return kInternalCode;
   uint64_t hash = hash_bytes(c.file, c.file_length, c.first_line);
   hash = hash_bytes(c.function, c.function_length, hash);
   hash = hash_bytes(c.lines, c.lines_length, hash);
@@ -140,6 +154,21 @@ __attribute__((noinline)) PythonCodeId find_by_contents(uintptr_t code) {
     return contents_hashes[id] == hash;
   });
   return known != IdIndex::kNone ? PythonCodeId{known} : add_code(c, hash);
+}
+
+// Runs whenever a code object dies, in place of what the type says, which it then calls.
+void count_death(uintptr_t code) {
+  code_deaths_of(code).fetch_add(1, kRelaxed);
+  deallocate(code);
+}
+
+void watch_deaths() {
+  constexpr uint32_t kDeallocAt = 48;  // PyTypeObject::tp_dealloc
+  auto* slot = reinterpret_cast<std::atomic<Deallocate>*>(types.code + kDeallocAt);
+  const Deallocate found = slot->load(kRelaxed);
+  if (found == count_death) return;
+  deallocate = found;
+  slot->store(count_death, std::memory_order_release);
 }
 
 }  // namespace
@@ -153,11 +182,13 @@ bool open_code_table(const PythonLayout& its_layout, const PythonTypes& its_type
   if (contents_hashes == nullptr) {
     contents_hashes = static_cast<uint64_t*>(own_reserve(kMostCodes * sizeof(uint64_t)));
   }
-  return cache != nullptr && contents_hashes != nullptr;
+  if (cache == nullptr || contents_hashes == nullptr) return false;
+  watch_deaths();
+  return true;
 }
 
-PythonCodeId code_id_of(uintptr_t address, uint64_t check) {
-  const uint64_t key = mix(address, check);
+PythonCodeId code_id_of(uintptr_t address, uint64_t deaths) {
+  const uint64_t key = mix(address, deaths << 48 | deaths);
   std::atomic<uint64_t>& entry = cache[key >> (64 - kCacheBits)];
   const uint64_t seen = entry.load(std::memory_order_acquire);  // release below
   constexpr uint64_t kTag = ~uint64_t{0} << 24;

@@ -2,12 +2,16 @@
 //
 // * An id is one of contents, not of an object: a function that is compiled anew for each request
 //   stays one function.
-// * From an object's address to its id leads a cache that also holds what the object is recognised
-//   by (PythonFrame::check), since another one may be at its address by now. It has a fixed size,
-//   one word an entry, and is shared by all threads without a lock; what it lost is looked up by
-//   contents again.
+// * Code objects die, and others take their addresses: programs that compile in a loop get the same
+//   addresses for all parts of it. So deaths are counted, by address, in the type's tp_dealloc,
+//   which then does what it always did. An object that was seen at an address, with as many deaths
+//   there as now, is the same one. Rejected: to compare what a code object holds, which costs twice
+//   as much as the rest of the walk and still takes one for another [measured].
+// * From address and deaths to the id leads a cache of fixed size, one word an entry, shared by all
+//   threads without a lock; what it lost is looked up by contents again.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "format/format.h"
@@ -22,12 +26,28 @@ struct PythonTypes {
   uintptr_t bytes;  // of line tables
 };
 
-// Before use. False if there is no memory.
+// Before use; from now on deaths are counted. False if there is no memory.
 bool open_code_table(const PythonLayout& layout, const PythonTypes& types);
+
+inline constexpr uint32_t kTypeAt = 8;  // PyObject::ob_type
+inline constexpr uint32_t kSizeAt = 16;  // PyVarObject::ob_size
+
+// Counts of code objects that died, by address.
+inline constexpr uint32_t kDeathBits = 10;
+extern std::atomic<uint32_t> code_deaths[1U << kDeathBits];
+inline std::atomic<uint32_t>& code_deaths_of(uintptr_t address) {
+  return code_deaths[(address * 0x9e3779b97f4a7c15ULL) >> (64 - kDeathBits)];
+}
+inline uint64_t code_deaths_at(uintptr_t address) {
+  return code_deaths_of(address).load(std::memory_order_relaxed);
+}
+
+// Of code that is no function of the program: frames the interpreter puts between two of them.
+inline constexpr format::PythonCodeId kInternalCode{format::kPcPythonCodeMask};
 
 // The id of the code object at `address`, copied if it is new. kNone when there is no room, or when
 // it is not what it should be.
-format::PythonCodeId code_id_of(uintptr_t address, uint64_t check);
+format::PythonCodeId code_id_of(uintptr_t address, uint64_t deaths);
 
 // In a forked child, see IdIndex.
 void reset_code_table_after_fork();

@@ -13,21 +13,21 @@ constexpr uint16_t kNo = PythonLayout::kAbsent;
 // clang-format off
 constexpr PythonLayout kLayouts[] = {
     {0x0207, 16, kNo, 144, 32, 24, 120, Position::kBytes, kNo, kNo,
-     128, 96, 80, 88, 104, 32, 88, kNo, kNo, 36, kNo, 36, PythonLines::kUnsignedLnotab},
+     128, 96, 80, 88, 104, kNo, kNo, 36, kNo, 36, PythonLines::kUnsignedLnotab},
     {0x0307, 24, kNo, 176, 32, 24, 104, Position::kBytes, kNo, kNo,
-     144, 36, 96, 104, 112, 40, 104, kNo, kNo, 48, 72, 32, PythonLines::kLnotab},
+     144, 36, 96, 104, 112, kNo, kNo, 48, 72, 32, PythonLines::kLnotab},
     {0x0308, 24, kNo, 176, 32, 24, 104, Position::kBytes, kNo, kNo,
-     176, 40, 104, 112, 120, 48, 112, kNo, kNo, 48, 72, 32, PythonLines::kLnotab},
+     176, 40, 104, 112, 120, kNo, kNo, 48, 72, 32, PythonLines::kLnotab},
     {0x0309, 24, kNo, 176, 32, 24, 104, Position::kBytes, kNo, kNo,
-     176, 40, 104, 112, 120, 48, 112, kNo, kNo, 48, 72, 32, PythonLines::kLnotab},
+     176, 40, 104, 112, 120, kNo, kNo, 48, 72, 32, PythonLines::kLnotab},
     {0x030a, 24, kNo, 176, 32, 24, 96, Position::kUnits, kNo, kNo,
-     176, 40, 104, 112, 120, 48, 112, kNo, kNo, 48, 72, 32, PythonLines::kLinetable},
+     176, 40, 104, 112, 120, kNo, kNo, 48, 72, 32, PythonLines::kLinetable},
     {0x030b, 56, 8, 152, 32, 48, 56, Position::kPointer, 68, kNo,
-     184, 72, 112, 128, 136, 24, 120, kNo, 184, 48, 72, 32, PythonLines::kLocations},
+     184, 72, 112, 128, 136, kNo, 184, 48, 72, 32, PythonLines::kLocations},
     {0x030c, 56, 0, 136, 0, 8, 56, Position::kPointer, kNo, 70,
-     192, 68, 112, 128, 136, 88, 120, kNo, 192, 40, 56, 32, PythonLines::kLocations},
+     192, 68, 112, 128, 136, kNo, 192, 40, 56, 32, PythonLines::kLocations},
     {0x030d, 72, kNo, 152, 0, 8, 56, Position::kPointer, kNo, 70,
-     200, 68, 112, 128, 136, 88, 120, 184, 200, 40, 56, 32, PythonLines::kLocations},
+     200, 68, 112, 128, 136, 184, 200, 40, 56, 32, PythonLines::kLocations},
 };
 // clang-format on
 

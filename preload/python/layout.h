@@ -41,8 +41,6 @@ struct PythonLayout {
   uint16_t file;
   uint16_t name;
   uint16_t lines;
-  uint16_t extra;         // any 8 bytes that tell code objects apart
-  uint16_t own_name;      // the name that was hashed when it was interned
   uint16_t traceable;     // first unit that is the program's; absent: of all code it is some unit
   uint16_t instructions;  // where kPointer counts from
 

@@ -26,13 +26,7 @@ constexpr uint64_t kEntry = 1;
 constexpr uint64_t kEmptyGroup = 2;
 constexpr uint32_t kPositionShift = 2;
 
-constexpr uint32_t kSizeAt = 16;      // PyVarObject::ob_size; of code since 3.11 its units
-constexpr uint32_t kBytesAt = 32;     // of a PyBytesObject, or close to it in 2.7
-constexpr uint32_t kTextHashAt = 24;  // PyASCIIObject::hash, PyStringObject::ob_shash
-
 enum class Walk { kWhole, kDeeper, kBroken };
-
-uint64_t rotate(uint64_t value, unsigned by) { return value << by | value >> (64 - by); }
 
 // The innermost frame; 0: none. False: unreadable.
 template <class Memory>
@@ -60,53 +54,22 @@ bool read_position(Memory& memory, uintptr_t frame, uintptr_t code, uint64_t& by
   return true;
 }
 
-// What tells a code object from another one that is made later at the same address. Programs that
-// compile in a loop get the same addresses for all parts of it, too: the name's hash and the
-// beginning of the line table are read, not only pointers to them.
-template <class Memory>
-bool read_check(Memory& memory, uintptr_t code, uint64_t& check) {
-  const PythonLayout& at = python.layout;
-  uint64_t lines = 0;
-  uint64_t lines_begin = 0;
-  uint64_t lines_size = 0;
-  uint64_t name = 0;
-  uint64_t name_hash = 0;
-  uint64_t file = 0;
-  uint64_t extra = 0;
-  uint32_t first_line = 0;
-  if (!memory.load(code + at.lines, lines) || !memory.load(code + at.own_name, name) ||
-      !memory.load(code + at.file, file) || !memory.load(code + at.extra, extra) ||
-      !memory.load(code + at.first_line, first_line) || lines == 0 || name == 0 ||
-      !memory.load(lines + kSizeAt, lines_size) || !memory.load(lines + kBytesAt, lines_begin) ||
-      !memory.load(name + kTextHashAt, name_hash)) {
-    return false;
-  }
-  check = (name_hash ^ rotate(lines, 20)) * 0x9e3779b97f4a7c15ULL;
-  check ^= (lines_begin ^ rotate(file, 40)) * 0xd6e8feb86659fd93ULL;
-  check += extra ^ rotate(first_line, 40) ^ lines_size;
-  return true;
-}
-
-// A frame the interpreter puts between two of the program's: no tool shows them.
-template <class Memory>
-bool is_internal(Memory& memory, uintptr_t code) {
-  const PythonLayout& at = python.layout;
-  uint32_t traceable = 0;
-  uint64_t units = 0;
-  return at.traceable != PythonLayout::kAbsent && memory.load(code + at.traceable, traceable) &&
-         memory.load(code + kSizeAt, units) && traceable >= units;
+// Code that was not seen before is checked when it is copied, what was seen is what it was.
+bool is_code(const TrustedMemory&, uintptr_t code) { return code != 0; }
+bool is_code(CheckedMemory& memory, uintptr_t code) {
+  uintptr_t type = 0;
+  return memory.load(code + kTypeAt, type) && type == python.types.code;
 }
 
 template <class Memory>
 bool read_frame(Memory& memory, uintptr_t frame, PythonFrame& to) {
   const PythonLayout& at = python.layout;
-  uintptr_t type = 0;
   uint64_t offset = 0;
-  if (!memory.load(frame + at.code, to.code) || to.code < 4096 || to.code % 8 != 0 ||
-      !memory.load(to.code + 8, type) || type != python.types.code ||
-      !read_position(memory, frame, to.code, offset) || !read_check(memory, to.code, to.check)) {
+  if (!memory.load(frame + at.code, to.code) || !is_code(memory, to.code) ||
+      !read_position(memory, frame, to.code, offset)) {
     return false;
   }
+  to.deaths = code_deaths_at(to.code);
   uint8_t entry = at.owner == PythonLayout::kAbsent ? 1 : 0;
   if (at.is_entry != PythonLayout::kAbsent && !memory.load(frame + at.is_entry, entry)) {
     return false;
@@ -137,24 +100,30 @@ Walk read_frames(Memory& memory, uintptr_t state, PythonMemo& memo, uint32_t& co
       }
     } else {
       if (!read_frame(memory, frame, memo.current[count])) return Walk::kBroken;
-      if (!is_internal(memory, memo.current[count].code)) ++count;
+      ++count;
     }
     if (!memory.load(frame + at.previous, frame)) return Walk::kBroken;
   }
   return Walk::kWhole;
 }
 
-uint64_t pc_of(const PythonFrame& frame) {
-  if ((frame.position & kEmptyGroup) != 0) return format::kPcPythonEmptyGroup;
-  return format::make_python_pc(code_id_of(frame.code, frame.check),
-                                frame.position >> kPositionShift, (frame.position & kEntry) != 0);
+// The node of the stack that ends with `frame`, called from the one of `parent`.
+uint32_t node_of(PythonMemo& memo, uint32_t parent, const PythonFrame& frame) {
+  if ((frame.position & kEmptyGroup) != 0) {
+    return memo.children.child_of(parent, format::kPcPythonEmptyGroup);
+  }
+  const format::PythonCodeId code = code_id_of(frame.code, frame.deaths);
+  if (code == kInternalCode) return parent;
+  return memo.children.child_of(
+      parent, format::make_python_pc(code, frame.position >> kPositionShift,
+                                     (frame.position & kEntry) != 0));
 }
 
 // Inner frames of a stack that has no whole outer part, below a mark.
 NodeId intern_part(PythonMemo& memo, uint32_t count, StackEnd end) {
   memo.count = 0;
   uint32_t node = format::index(root_of(end));
-  while (count-- > 0) node = memo.children.child_of(node, pc_of(memo.current[count]));
+  while (count-- > 0) node = node_of(memo, node, memo.current[count]);
   return NodeId{node};
 }
 
@@ -199,7 +168,7 @@ NodeId read_stack(PythonMemo& memo) {
   std::atomic_signal_fence(std::memory_order_seq_cst);
   for (uint32_t i = same; i < count; ++i) {
     const PythonFrame& frame = memo.current[count - 1 - i];
-    node = memo.children.child_of(node, pc_of(frame));
+    node = node_of(memo, node, frame);
     memo.frames[i] = frame;
     memo.nodes[i] = node;
   }

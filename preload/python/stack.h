@@ -4,7 +4,8 @@
 //   first appears in a stack.
 // * The first walks of a process check every pointer and every type. One that is wrong ends
 //   Python stacks for this process, and the recording says so; the host goes on.
-// * Afterwards: null checks, the type of each code object, a bound on the depth.
+// * Afterwards: null checks, the type of each code object that is new, a bound on the depth.
+// * While nothing of the process is new, a walk reads four or five words a frame.
 #pragma once
 
 #include "python/interpreter.h"
