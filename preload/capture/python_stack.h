@@ -10,12 +10,11 @@
 
 namespace mla {
 
-// A frame as it was found, and what tells it from another one at the same place.
+// A frame as it was found.
 struct PythonFrame {
   uintptr_t frame;
   uintptr_t code;
   uint64_t position;  // offset of the instruction << 2 | empty group << 1 | outermost of its group
-  uint64_t deaths;    // of code objects at this address and some others, up to now
 
   friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
 };
@@ -28,9 +27,16 @@ struct PythonMemo {
   // An interpreter's thread state belongs to one thread: call when the thread is another one.
   void forget() { count = 0; }
 
+  // What else is known of a frame that is remembered.
+  struct Known {
+    uint32_t node;    // of the stack that ends there
+    uint32_t deaths;  // of code objects at this one's address, up to when it was looked up
+  };
+
   uint32_t count;
-  PythonFrame frames[kMost];   // outermost first
-  uint32_t nodes[kMost];       // of the stacks that end there
+  uint32_t deaths;            // of all code objects, up to the last stack
+  PythonFrame frames[kMost];  // outermost first
+  Known known[kMost];
   PythonFrame current[kMost];  // of the stack being read, innermost first
   ChildCache children;
 };

@@ -10,7 +10,7 @@
 
 namespace mla {
 
-std::atomic<uint32_t> code_deaths[1U << kDeathBits];
+CodeDeaths code_deaths;
 
 namespace {
 
@@ -158,7 +158,7 @@ __attribute__((noinline)) PythonCodeId find_by_contents(uintptr_t code) {
 
 // Runs whenever a code object dies, in place of what the type says, which it then calls.
 void count_death(uintptr_t code) {
-  code_deaths_of(code).fetch_add(1, kRelaxed);
+  code_deaths.count(code);
   deallocate(code);
 }
 
@@ -187,8 +187,8 @@ bool open_code_table(const PythonLayout& its_layout, const PythonTypes& its_type
   return true;
 }
 
-PythonCodeId code_id_of(uintptr_t address, uint64_t deaths) {
-  const uint64_t key = mix(address, deaths << 48 | deaths);
+PythonCodeId code_id_of(uintptr_t address, uint32_t deaths) {
+  const uint64_t key = mix(address, uint64_t{deaths} << 48 ^ deaths);
   std::atomic<uint64_t>& entry = cache[key >> (64 - kCacheBits)];
   const uint64_t seen = entry.load(std::memory_order_acquire);  // release below
   constexpr uint64_t kTag = ~uint64_t{0} << 24;

@@ -32,22 +32,34 @@ bool open_code_table(const PythonLayout& layout, const PythonTypes& types);
 inline constexpr uint32_t kTypeAt = 8;  // PyObject::ob_type
 inline constexpr uint32_t kSizeAt = 16;  // PyVarObject::ob_size
 
-// Counts of code objects that died, by address.
-inline constexpr uint32_t kDeathBits = 10;
-extern std::atomic<uint32_t> code_deaths[1U << kDeathBits];
-inline std::atomic<uint32_t>& code_deaths_of(uintptr_t address) {
-  return code_deaths[(address * 0x9e3779b97f4a7c15ULL) >> (64 - kDeathBits)];
-}
-inline uint64_t code_deaths_at(uintptr_t address) {
-  return code_deaths_of(address).load(std::memory_order_relaxed);
-}
+// Counts of code objects that died: all, and by address (of some addresses together).
+class CodeDeaths {
+ public:
+  uint32_t all() const { return all_.load(std::memory_order_relaxed); }
+  uint32_t at(uintptr_t address) const {
+    return by_address_[place(address)].load(std::memory_order_relaxed);
+  }
+  void count(uintptr_t address) {
+    by_address_[place(address)].fetch_add(1, std::memory_order_relaxed);
+    all_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr uint32_t kBits = 10;
+  static uint64_t place(uintptr_t address) {
+    return (address * 0x9e3779b97f4a7c15ULL) >> (64 - kBits);
+  }
+  std::atomic<uint32_t> all_;
+  std::atomic<uint32_t> by_address_[1U << kBits];
+};
+extern CodeDeaths code_deaths;
 
 // Of code that is no function of the program: frames the interpreter puts between two of them.
 inline constexpr format::PythonCodeId kInternalCode{format::kPcPythonCodeMask};
 
 // The id of the code object at `address`, copied if it is new. kNone when there is no room, or when
 // it is not what it should be.
-format::PythonCodeId code_id_of(uintptr_t address, uint64_t deaths);
+format::PythonCodeId code_id_of(uintptr_t address, uint32_t deaths);
 
 // In a forked child, see IdIndex.
 void reset_code_table_after_fork();

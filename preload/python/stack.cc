@@ -38,8 +38,8 @@ bool first_frame(Memory& memory, uintptr_t state, uintptr_t& frame) {
 }
 
 template <class Memory>
-bool read_position(Memory& memory, uintptr_t frame, uintptr_t code, uint64_t& bytes) {
-  const PythonLayout& at = python.layout;
+bool read_position(Memory& memory, const PythonLayout& at, uintptr_t frame, uintptr_t code,
+                   uint64_t& bytes) {
   int64_t offset = 0;
   if (at.position_kind == PythonLayout::Position::kPointer) {
     uintptr_t instruction = 0;
@@ -62,14 +62,12 @@ bool is_code(CheckedMemory& memory, uintptr_t code) {
 }
 
 template <class Memory>
-bool read_frame(Memory& memory, uintptr_t frame, PythonFrame& to) {
-  const PythonLayout& at = python.layout;
+bool read_frame(Memory& memory, const PythonLayout& at, uintptr_t frame, PythonFrame& to) {
   uint64_t offset = 0;
   if (!memory.load(frame + at.code, to.code) || !is_code(memory, to.code) ||
-      !read_position(memory, frame, to.code, offset)) {
+      !read_position(memory, at, frame, to.code, offset)) {
     return false;
   }
-  to.deaths = code_deaths_at(to.code);
   uint8_t entry = at.owner == PythonLayout::kAbsent ? 1 : 0;
   if (at.is_entry != PythonLayout::kAbsent && !memory.load(frame + at.is_entry, entry)) {
     return false;
@@ -81,7 +79,7 @@ bool read_frame(Memory& memory, uintptr_t frame, PythonFrame& to) {
 
 template <class Memory>
 Walk read_frames(Memory& memory, uintptr_t state, PythonMemo& memo, uint32_t& count) {
-  const PythonLayout& at = python.layout;
+  const PythonLayout at = python.layout;  // a copy: no store below can change it
   uintptr_t frame = 0;
   count = 0;
   if (!first_frame(memory, state, frame)) return Walk::kBroken;
@@ -96,10 +94,10 @@ Walk read_frames(Memory& memory, uintptr_t state, PythonMemo& memo, uint32_t& co
       if (count != 0 && (memo.current[count - 1].position & kEntry) == 0) {
         memo.current[count - 1].position |= kEntry;
       } else {
-        memo.current[count++] = {frame, 0, kEntry | kEmptyGroup, 0};
+        memo.current[count++] = {frame, 0, kEntry | kEmptyGroup};
       }
     } else {
-      if (!read_frame(memory, frame, memo.current[count])) return Walk::kBroken;
+      if (!read_frame(memory, at, frame, memo.current[count])) return Walk::kBroken;
       ++count;
     }
     if (!memory.load(frame + at.previous, frame)) return Walk::kBroken;
@@ -108,11 +106,11 @@ Walk read_frames(Memory& memory, uintptr_t state, PythonMemo& memo, uint32_t& co
 }
 
 // The node of the stack that ends with `frame`, called from the one of `parent`.
-uint32_t node_of(PythonMemo& memo, uint32_t parent, const PythonFrame& frame) {
+uint32_t node_of(PythonMemo& memo, uint32_t parent, const PythonFrame& frame, uint32_t deaths) {
   if ((frame.position & kEmptyGroup) != 0) {
     return memo.children.child_of(parent, format::kPcPythonEmptyGroup);
   }
-  const format::PythonCodeId code = code_id_of(frame.code, frame.deaths);
+  const format::PythonCodeId code = code_id_of(frame.code, deaths);
   if (code == kInternalCode) return parent;
   return memo.children.child_of(
       parent, format::make_python_pc(code, frame.position >> kPositionShift,
@@ -123,7 +121,10 @@ uint32_t node_of(PythonMemo& memo, uint32_t parent, const PythonFrame& frame) {
 NodeId intern_part(PythonMemo& memo, uint32_t count, StackEnd end) {
   memo.count = 0;
   uint32_t node = format::index(root_of(end));
-  while (count-- > 0) node = node_of(memo, node, memo.current[count]);
+  while (count-- > 0) {
+    const PythonFrame& frame = memo.current[count];
+    node = node_of(memo, node, frame, code_deaths.at(frame.code));
+  }
   return NodeId{node};
 }
 
@@ -132,6 +133,22 @@ void give_up() {
   pause_python();
   add_note(
       "Python frames were not where this version of Python keeps them: stacks are native only");
+}
+
+// How many of the outermost frames are those of the stack before. A code object that is in the
+// stack now cannot die meanwhile.
+uint32_t unchanged_frames(PythonMemo& memo, uint32_t count) {
+  const uint32_t most = count < memo.count ? count : memo.count;
+  const PythonFrame* now = memo.current + count;
+  uint32_t same = 0;
+  while (same < most && memo.frames[same] == *--now) ++same;
+  const uint32_t deaths = code_deaths.all();
+  if (__builtin_expect(deaths == memo.deaths, 1)) return same;
+  memo.deaths = deaths;
+  for (uint32_t i = 0; i < same; ++i) {
+    if (code_deaths.at(memo.frames[i].code) != memo.known[i].deaths) return i;
+  }
+  return same;
 }
 
 NodeId read_stack(PythonMemo& memo) {
@@ -158,19 +175,17 @@ NodeId read_stack(PythonMemo& memo) {
     segment.count_loss(format::Loss::kPythonStackBroken);
     return intern_part(memo, count, StackEnd::kIncomplete);
   }
-  uint32_t same = 0;
-  while (same < count && same < memo.count && memo.frames[same] == memo.current[count - 1 - same]) {
-    ++same;
-  }
-  uint32_t node = same == 0 ? 0 : memo.nodes[same - 1];
+  const uint32_t same = unchanged_frames(memo, count);
+  uint32_t node = same == 0 ? 0 : memo.known[same - 1].node;
   // A signal handler may leave by siglongjmp, for good: what is remembered is whole at all times.
   memo.count = same;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   for (uint32_t i = same; i < count; ++i) {
     const PythonFrame& frame = memo.current[count - 1 - i];
-    node = node_of(memo, node, frame);
+    const uint32_t deaths = code_deaths.at(frame.code);
+    node = node_of(memo, node, frame, deaths);
     memo.frames[i] = frame;
-    memo.nodes[i] = node;
+    memo.known[i] = {node, deaths};
   }
   std::atomic_signal_fence(std::memory_order_seq_cst);
   memo.count = count;
