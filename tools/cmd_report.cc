@@ -27,6 +27,7 @@ struct Options {
   std::string sort = "live";
   bool full_stacks = false;
   bool native = false;
+  std::string by;  // how call sites are added up; empty: not
   std::vector<std::string> debug_directories;
   std::string output;
 };
@@ -47,6 +48,15 @@ const std::map<std::string, SiteOrder>& orders() {
   return known;
 }
 
+const std::map<std::string, Grouping>& groupings() {
+  static const std::map<std::string, Grouping> known{{"", Grouping::kSite},
+                                                     {"line", Grouping::kLine},
+                                                     {"function", Grouping::kFunction},
+                                                     {"file", Grouping::kFile},
+                                                     {"module", Grouping::kModule}};
+  return known;
+}
+
 bool colour_wanted(const Output& out) {
   const char* no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): one thread
   return out.is_terminal() && (no_colour == nullptr || *no_colour == '\0');
@@ -58,6 +68,7 @@ TextOptions text_options(const Options& options, const Output& out) {
   text.order = orders().at(options.sort);
   text.full_stacks = options.full_stacks;
   text.native = options.native;
+  text.by = groupings().at(options.by);
   text.colour = colour_wanted(out);
   winsize window{};
   if (out.is_terminal() && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
@@ -121,6 +132,10 @@ void add_report(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"live", "allocated", "count", "peak", "temporary"}))
       ->excludes(json, folded);
   command.add_flag("--full-stacks", options->full_stacks, "Show every frame, names uncut")
+      ->excludes(json, folded);
+  command
+      .add_option("--by", options->by, "Add call sites up by what allocates: in Python its line")
+      ->check(CLI::IsMember({"line", "function", "file", "module"}))
       ->excludes(json, folded);
   command
       .add_flag("--native", options->native, "Show the C frames of Python's interpreter, too")

@@ -34,6 +34,7 @@ struct Options {
   std::string directory;
   std::string sample;
   std::string budget;
+  std::string python;
   bool exact = false;
   bool no_follow = false;
   bool quiet = false;
@@ -128,7 +129,7 @@ int run(const Options& options) {
   const RecordingDirectory directory(options.directory);
   const std::vector<std::string> environment = preload_environment(
       {find_preload_library(), directory.path(), options.allocator, !options.no_follow,
-       options.exact ? "exact" : options.sample, options.budget});
+       options.exact ? "exact" : options.sample, options.budget, options.python});
   Child child(options.program, environment);
   if (child.exec_errno() != 0) {
     const bool missing = child.exec_errno() == ENOENT || child.exec_errno() == ENOTDIR;
@@ -192,6 +193,10 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
   command.add_flag("--exact", options->exact, "Record every allocation, whatever $MLA_SAMPLE says")
       ->excludes(sample)
       ->excludes(budget);
+  command
+      .add_option("--python", options->python,
+                  "Python stacks: frames, or off (default: $MLA_PYTHON, else frames)")
+      ->check(CLI::IsMember({"frames", "off"}));
   command.add_flag("--no-follow", options->no_follow, "Do not record programs CMD executes");
   command.add_flag("--quiet", options->quiet, "No progress line and no summary");
   command.prefix_command();

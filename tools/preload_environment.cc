@@ -125,6 +125,8 @@ std::vector<std::string> preload_environment(const PreloadSettings& settings) {
   }
   if (exact || !settings.budget.empty()) ours.push_back("MLA_BUDGET=" + settings.budget);
 
+  if (!settings.python.empty()) ours.push_back("MLA_PYTHON=" + settings.python);
+
   std::vector<std::string> result;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view old = *entry;

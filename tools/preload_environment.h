@@ -23,6 +23,7 @@ struct PreloadSettings {
   // MLA_SAMPLE and MLA_BUDGET; empty: what the environment says. "exact": without either.
   std::string sample;
   std::string budget;
+  std::string python;  // MLA_PYTHON; empty: what the environment says
 };
 
 // This process's environment with LD_PRELOAD and the MLA_* variables for a program to be recorded:

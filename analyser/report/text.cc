@@ -6,6 +6,7 @@
 #include <string>
 
 #include "reader/names.h"
+#include "report/names_short.h"
 #include "report/sparkline.h"
 #include "report/text_stack.h"
 #include "report/units.h"
@@ -35,7 +36,11 @@ class TextReport {
     write_memory();
     write_curves();
     write_notes();
-    write_sites();
+    if (options_.by == Grouping::kSite) {
+      write_sites();
+    } else {
+      write_groups();
+    }
     write_list("names are missing", symbolizer_.warnings());
   }
 
@@ -218,6 +223,51 @@ class TextReport {
     }
   }
 
+  void write_groups() {
+    static constexpr const char* kNames[] = {"site", "line", "function", "file", "module"};
+    const std::vector<SiteGroup> groups =
+        group_sites(snapshot_, symbolizer_, options_.order, options_.by);
+    const std::string order = order_name(options_.order);
+    out_ << '\n'
+         << style_.bold() << static_cast<char>(order[0] - 'a' + 'A') << order.substr(1) << " by "
+         << kNames[static_cast<size_t>(options_.by)] << style_.off();
+    const size_t shown = std::min(options_.top_sites, groups.size());
+    out_ << ": " << (shown == groups.size() ? "all " : with_commas(shown) + " of ")
+         << with_commas(groups.size()) << '\n';
+    uint64_t total = 0;
+    size_t widest = 0;
+    for (const SiteGroup& group : groups) total += group.value;
+    const size_t space = width_ - std::min<size_t>(width_ / 2, kGroupFigures);
+    for (size_t i = 0; i < shown; ++i) {
+      widest = std::max(widest, columns(short_function(printable(groups[i].name), space)));
+    }
+    for (size_t i = 0; i < shown; ++i) write_group(groups[i], total, std::min(widest, space));
+  }
+
+  void write_group(const SiteGroup& group, uint64_t total, size_t width) {
+    const auto right = [](const std::string& text, size_t columns_of_it) {
+      return std::string(text.size() < columns_of_it ? columns_of_it - text.size() : 0, ' ') + text;
+    };
+    const bool counts = options_.order == SiteOrder::kCount;
+    out_ << style_.bold()
+         << right(counts ? with_commas(group.value) : human_bytes(group.value), 11) << style_.off()
+         << right(percent(group.value, total), 8) << style_.dim()
+         << right(counts ? "" : counted(group.live_count, "block"), 18) << style_.off() << "  ";
+    std::string name = printable(group.name);
+    std::string source = printable(group.source);
+    if (!options_.full_stacks) {
+      name = short_function(name, width);
+      const size_t used = kGroupFigures + width + 2;
+      source = cut_left(source, width_ > used + 10 ? width_ - used : 10);
+    }
+    out_ << name;
+    if (!source.empty()) {
+      out_ << std::string(columns(name) < width ? width - columns(name) : 0, ' ') << "  "
+           << style_.dim() << source << style_.off();
+    }
+    out_ << '\n';
+  }
+
   void write_site(size_t rank, uint32_t index, uint64_t total) {
     const Site& site = snapshot_.sites[index];
     const std::string place = "#" + std::to_string(rank);
@@ -276,6 +326,8 @@ class TextReport {
     out_ << "  " << style_.warn() << "growing " << human_bytes(static_cast<uint64_t>(rate))
          << (hours ? "/h" : "/min") << style_.off();
   }
+
+  static constexpr size_t kGroupFigures = 39;  // columns in front of a group's name
 
   std::ostream& out_;
   const Snapshot& snapshot_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <ostream>
 
+#include "report/groups.h"
 #include "report/site_order.h"
 #include "symbols/symbolizer.h"
 
@@ -12,6 +13,7 @@ namespace mla {
 struct TextOptions {
   size_t top_sites = 10;
   SiteOrder order = SiteOrder::kLive;
+  Grouping by = Grouping::kSite;  // else call sites are added up, and no stacks are shown
   bool colour = false;       // ANSI escapes
   bool full_stacks = false;  // every frame, names uncut
   bool native = false;       // the C frames of Python's interpreter, too

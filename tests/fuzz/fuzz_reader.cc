@@ -36,12 +36,16 @@ void read_and_report(const std::string& path) {
     for (size_t i = 1; i < snapshot.nodes.size(); ++i) {
       require(snapshot.nodes[i].parent < i);
       require(snapshot.nodes[i].module < snapshot.modules.size());
+      require(snapshot.nodes[i].code < snapshot.python_codes.size());
     }
     // The files a fuzzed recording names are this machine's, and not what is tested here.
     for (mla::ModuleInfo& module : snapshot.modules) module.path = "relative";
     mla::Symbolizer symbolizer(snapshot);
     std::ostringstream out;
     mla::write_text(out, snapshot, symbolizer, {});
+    mla::TextOptions by_line;
+    by_line.by = mla::Grouping::kLine;
+    mla::write_text(out, snapshot, symbolizer, by_line);
     mla::write_json(out, snapshot, symbolizer);
     mla::write_folded(out, snapshot, symbolizer, mla::FoldedValue::kLive);
   } catch (const mla::Error& error) {
@@ -65,6 +69,11 @@ std::string seed() {
     const uint32_t node = builder.node(builder.node(0, 0x401000 + i, module), 0x402000, module);
     const uint32_t site = builder.site(node);
     builder.counter(site, 10, 1000 + i, 1, 100);
+    const auto lines = static_cast<mla::format::PythonLines>(1 + i % 5);
+    const uint32_t code = builder.python_code("/a/b.py", "f", i, lines, "\x80\x04\xf0\x01\x02");
+    const auto pc = mla::format::make_python_pc(mla::format::PythonCodeId{code}, i, i % 3 == 0);
+    builder.record<mla::format::SiteRecord>(mla::format::Table::kSites, site).python =
+        builder.node(node, pc);
     builder.inherited(site).live_bytes = 5;
     builder.history(i % 4, 1000 * (i % 4 + 1), site, uint64_t{10} * i);
     builder.peak(1, 1000, 500, site, i, 1);

@@ -38,6 +38,7 @@ class SegmentBuilder {
     claimed(format::Table::kModules) = 1;
     claimed(format::Table::kNodes) = 1;
     claimed(format::Table::kSites) = format::kFirstSite;
+    claimed(format::Table::kPythonCode) = 1;
     h.exe = string("/usr/bin/server");
     h.argv =
         string(std::string("server\0--port\0"
@@ -99,6 +100,29 @@ class SegmentBuilder {
     node.parent = parent;
     node.module = module;
     node.pc = pc;
+    return static_cast<uint32_t>(i);
+  }
+
+  format::BytesRef python_bytes(const std::string& text) {
+    const uint64_t offset = claimed(format::Table::kPythonBytes);
+    for (size_t i = 0; i < text.size(); ++i) {
+      record<char>(format::Table::kPythonBytes, offset + i) = text[i];
+    }
+    claimed(format::Table::kPythonBytes) = offset + text.size();
+    return format::make_string_ref(static_cast<uint32_t>(offset),
+                                   static_cast<uint32_t>(text.size()));
+  }
+
+  uint32_t python_code(const std::string& file, const std::string& function, uint32_t first_line,
+                       format::PythonLines lines_format = format::PythonLines::kNone,
+                       const std::string& lines = "") {
+    const uint64_t i = claimed(format::Table::kPythonCode)++;
+    auto& code = record<format::PythonCodeRecord>(format::Table::kPythonCode, i);
+    code.file = python_bytes(file);
+    code.function = python_bytes(function);
+    code.lines = python_bytes(lines);
+    code.first_line = first_line;
+    code.lines_format = static_cast<uint32_t>(lines_format);
     return static_cast<uint32_t>(i);
   }
 

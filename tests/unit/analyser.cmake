@@ -14,6 +14,8 @@ add_custom_command(TARGET symbols_fixture POST_BUILD
   VERBATIM)
 
 add_executable(analyser_tests
+  ${CMAKE_CURRENT_LIST_DIR}/analyser_python_lines_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/analyser_python_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_reader_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_refusal_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_report_test.cc

@@ -7,6 +7,7 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_live_map_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_mappings_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_own_memory_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_python_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_reentry_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_rule_cache_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_sample_table_test.cc
@@ -21,6 +22,8 @@ add_executable(preload_tests
   ${preload}/capture/sample_table.cc
   ${preload}/capture/sampling.cc
   ${preload}/hooks/elf_symbols.cc
+  ${preload}/python/layout.cc
+  ${preload}/python/text.cc
   ${preload}/segment/control.cc
   ${preload}/segment/own_memory.cc
   ${preload}/segment/segment.cc

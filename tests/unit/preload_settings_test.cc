@@ -42,12 +42,13 @@ TEST(Settings, HaveDefaults) {
 TEST(Settings, AreRead) {
   std::string complaint;
   const Settings s = read({"MLA_DIR=/recordings", "MLA_ALLOCATOR=jemalloc", "MLA_FOLLOW=0",
-                           "MLA_UNWIND=libunwind", "MLA_UNWIND_CHECK=7"},
+                           "MLA_UNWIND=libunwind", "MLA_UNWIND_CHECK=7", "MLA_PYTHON=off"},
                           &complaint);
   EXPECT_STREQ(s.directory, "/recordings");
   EXPECT_STREQ(s.allocator, "jemalloc");
   EXPECT_FALSE(s.follow);
   EXPECT_TRUE(s.reference_unwinder);
+  EXPECT_FALSE(s.python);
   EXPECT_EQ(s.unwind_check, 7U);
   EXPECT_EQ(complaint, "");
 }
@@ -63,11 +64,13 @@ TEST(Settings, EmptyIsUnset) {
 
 TEST(Settings, WhatIsNotUnderstoodIsExplained) {
   for (const char* variable :
-       {"MLA_FOLLOW=no", "MLA_UNWIND=fast", "MLA_UNWIND_CHECK=-1", "MLA_UNWIND_CHECK=7x",
+       {"MLA_FOLLOW=no", "MLA_UNWIND=fast", "MLA_PYTHON=no", "MLA_UNWIND_CHECK=-1",
+        "MLA_UNWIND_CHECK=7x",
         "MLA_UNWIND_CHECK=4294967296", "MLA_UNWIND_CHECK=99999999999999999999999"}) {
     std::string complaint;
     const Settings s = read({variable}, &complaint);
     EXPECT_TRUE(s.follow);
+    EXPECT_TRUE(s.python);
     EXPECT_FALSE(s.reference_unwinder);
     EXPECT_EQ(s.unwind_check, 0U);
     EXPECT_EQ(complaint.find(std::string(variable) + " is not understood and was ignored: "), 0U);

@@ -44,15 +44,18 @@ _mla() {
       COMPREPLY=($(compgen -W "64K 512K 4M $([[ $command == ctl ]] && echo exact off)" -- "$cur"))
       return
       ;;
+    --by) COMPREPLY=($(compgen -W "line function file module" -- "$cur")); return ;;
+    --python) COMPREPLY=($(compgen -W "frames off" -- "$cur")); return ;;
     --budget) COMPREPLY=($(compgen -W "0.5% 1% 2%" -- "$cur")); return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count) return ;;
   esac
   case $command in
-    run) options="-o --output --allocator --dir --sample --budget --exact --no-follow --quiet
-                  --help --" ;;
+    run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
+                  --quiet --help --" ;;
     ctl) options="--sample --help" ;;
-    report) options="--json --folded --top --sort --full-stacks --debug-dir -o --output --help" ;;
+    report) options="--json --folded --top --sort --by --native --full-stacks --debug-dir
+                     -o --output --help" ;;
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --peak --overshoot --excess --error
                       --invalid-count --help" ;;

@@ -1,6 +1,5 @@
-"""Allocations whose Python line and size are known: each block of a size of its own is made by the
-line that has its size in it. Lives on with all of them until it is told to end. Runs on 2.7, too.
-Arguments: which scenes to play."""
+"""Allocations whose Python line and size are known: each block has a size of its own, and is made
+by the line that has its size in it. Runs on 2.7, too. Arguments: the scenes to play."""
 import sys
 import threading
 
