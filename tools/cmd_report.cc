@@ -137,8 +137,7 @@ void add_report(CLI::App& app, int& exit_code) {
       .add_option("--by", options->by, "Add call sites up by what allocates: in Python its line")
       ->check(CLI::IsMember({"line", "function", "file", "module"}))
       ->excludes(json, folded);
-  command
-      .add_flag("--native", options->native, "Show the C frames of Python's interpreter, too")
+  command.add_flag("--native", options->native, "Show the C frames of Python's interpreter, too")
       ->excludes(json);
   command
       .add_option("--debug-dir", options->debug_directories,

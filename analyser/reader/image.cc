@@ -30,8 +30,8 @@ std::string errno_text() { return std::strerror(errno); }
 
 const char* table_name(Table table) {
   static constexpr const char* kNames[format::kTableCount] = {
-      "strings", "modules", "nodes", "sites", "counters", "threads", "peak", "peak", "inherited",
-      "python code", "python names"};
+      "strings", "modules", "nodes",     "sites",       "counters",    "threads",
+      "peak",    "peak",    "inherited", "python code", "python names"};
   return kNames[static_cast<uint32_t>(table)];
 }
 

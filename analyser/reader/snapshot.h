@@ -83,9 +83,9 @@ struct StackNode {
 
 // All counters of one call site, summed over threads; sites with the same stack are merged.
 struct Site {
-  uint32_t id = 0;      // of the file (of the first of the merged ones)
-  uint32_t native = 0;  // leaf: index into Snapshot::nodes; 0: no stack
-  uint32_t python = 0;  // innermost Python frame: index into Snapshot::nodes; 0: no Python stack
+  uint32_t id = 0;        // of the file (of the first of the merged ones)
+  uint32_t native = 0;    // leaf: index into Snapshot::nodes; 0: no stack
+  uint32_t python = 0;    // innermost Python frame: index into Snapshot::nodes; 0: no Python stack
   bool mapping = false;   // anonymous mmap of the program, not heap
   bool overflow = false;  // stands for all sites that found no room in the table
   uint64_t first_seen_ns = 0;
@@ -196,10 +196,10 @@ struct Snapshot {
   std::array<uint64_t, format::kLossCount> losses{};
   SamplingInfo sampling;
   UnwindCheck unwind_check;
-  std::vector<ModuleInfo> modules;  // [0] is a placeholder for "no module"
+  std::vector<ModuleInfo> modules;       // [0] is a placeholder for "no module"
   std::vector<PythonCode> python_codes;  // [0] is a placeholder for a code that found no room
-  std::vector<StackNode> nodes;     // [0] is the root
-  std::vector<Site> sites;          // by live bytes, largest first
+  std::vector<StackNode> nodes;          // [0] is the root
+  std::vector<Site> sites;               // by live bytes, largest first
   std::vector<ThreadInfo> threads;
   std::vector<TimelinePoint> timeline;  // in time order
   std::vector<SiteHistory> history;

@@ -32,9 +32,8 @@ std::string python_module(std::string file) {
     const size_t slash = file.find('/', library + std::string_view("/lib/python").size());
     if (slash != std::string::npos) begin = slash + 1;
   }
-  std::string name = begin == std::string::npos
-                         ? base_name(file)
-                         : file.substr(begin, file.find('/', begin) - begin);
+  std::string name = begin == std::string::npos ? base_name(file)
+                                                : file.substr(begin, file.find('/', begin) - begin);
   if (name.ends_with(".py")) name.resize(name.size() - 3);
   return name;
 }
@@ -91,9 +90,8 @@ std::vector<SiteGroup> group_sites(const Snapshot& snapshot, Symbolizer& symboli
     group.source = key.second;
     result.push_back(std::move(group));
   }
-  std::stable_sort(result.begin(), result.end(), [](const SiteGroup& a, const SiteGroup& b) {
-    return a.value > b.value;
-  });
+  std::stable_sort(result.begin(), result.end(),
+                   [](const SiteGroup& a, const SiteGroup& b) { return a.value > b.value; });
   return result;
 }
 

@@ -249,9 +249,8 @@ class TextReport {
       return std::string(text.size() < columns_of_it ? columns_of_it - text.size() : 0, ' ') + text;
     };
     const bool counts = options_.order == SiteOrder::kCount;
-    out_ << style_.bold()
-         << right(counts ? with_commas(group.value) : human_bytes(group.value), 11) << style_.off()
-         << right(percent(group.value, total), 8) << style_.dim()
+    out_ << style_.bold() << right(counts ? with_commas(group.value) : human_bytes(group.value), 11)
+         << style_.off() << right(percent(group.value, total), 8) << style_.dim()
          << right(counts ? "" : counted(group.live_count, "block"), 18) << style_.off() << "  ";
     std::string name = printable(group.name);
     std::string source = printable(group.source);

@@ -14,10 +14,10 @@ struct TextOptions {
   size_t top_sites = 10;
   SiteOrder order = SiteOrder::kLive;
   Grouping by = Grouping::kSite;  // else call sites are added up, and no stacks are shown
-  bool colour = false;       // ANSI escapes
-  bool full_stacks = false;  // every frame, names uncut
-  bool native = false;       // the C frames of Python's interpreter, too
-  size_t width = 100;        // columns; at least 40 are used
+  bool colour = false;            // ANSI escapes
+  bool full_stacks = false;       // every frame, names uncut
+  bool native = false;            // the C frames of Python's interpreter, too
+  size_t width = 100;             // columns; at least 40 are used
 };
 
 void write_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer,

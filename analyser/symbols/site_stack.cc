@@ -90,8 +90,7 @@ std::vector<const Frame*> without_interpreter(const SiteStack& stack) {
   const auto last = std::find_if(stack.frames.rbegin(), stack.frames.rend(), is_python);
   std::vector<const Frame*> result;
   for (auto frame = stack.frames.begin(); frame != last.base(); ++frame) {
-    if (is_python(*frame) || stack.interpreter.empty() ||
-        (*frame)->module != stack.interpreter) {
+    if (is_python(*frame) || stack.interpreter.empty() || (*frame)->module != stack.interpreter) {
       result.push_back(*frame);
     }
   }

@@ -32,7 +32,8 @@ class Symbolizer {
 
   // The frames of one node, innermost inlined function first, the function itself last. At least
   // one; its function is empty if no name is known. A mark of the unwinder is one frame of no
-  // module. A frame of Python has a file, a line and no module. None for the root. The reference holds as long as the object.
+  // module. A frame of Python has a file, a line and no module. None for the root. The reference
+  // holds as long as the object.
   const std::vector<Frame>& frames_of(uint32_t node);
 
   // The whole native stack, leaf first.

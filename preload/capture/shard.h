@@ -46,7 +46,7 @@ struct Shard {
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
   StackMemo memo;
   PythonMemo python;
-  SiteCache sites;  // of stacks with a Python part
+  SiteCache sites;      // of stacks with a Python part
   CapturedStack stack;  // these two for MLA_UNWIND_CHECK
   CapturedStack reference;
 };

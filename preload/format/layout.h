@@ -43,15 +43,15 @@ inline constexpr uint32_t kHistoryBlocks = 4;
 inline constexpr uint32_t kFirstTableBlock = 7;
 
 enum class Table : uint32_t {
-  kStrings,    // bytes
-  kModules,    // ModuleRecord
-  kNodes,      // NodeRecord: the stack trie
-  kSites,      // SiteRecord
-  kCounters,   // CounterRecord
-  kThreads,    // ThreadRecord
-  kPeakA,      // PeakRecord, indexed by site id
-  kPeakB,      // PeakRecord, indexed by site id
-  kInherited,  // InheritedRecord, indexed by site id
+  kStrings,      // bytes
+  kModules,      // ModuleRecord
+  kNodes,        // NodeRecord: the stack trie
+  kSites,        // SiteRecord
+  kCounters,     // CounterRecord
+  kThreads,      // ThreadRecord
+  kPeakA,        // PeakRecord, indexed by site id
+  kPeakB,        // PeakRecord, indexed by site id
+  kInherited,    // InheritedRecord, indexed by site id
   kPythonCode,   // PythonCodeRecord
   kPythonBytes,  // bytes: names and line tables of the code objects
   kTableCount,
@@ -71,16 +71,16 @@ struct TableShape {
 // Sizes: 2 Mi trie nodes, 1 Mi sites, 1.5 Mi counters (100 threads of 15,000 sites each).
 // Counters are handed to threads in runs of 64, 8 runs a block.
 inline constexpr TableShape kTables[kTableCount] = {
-    {1, kBlockBytes, 64, 0},  // strings: 2 MiB
-    {96, 341, 24, 64},        // modules: 8,184
-    {16, 2048, 1024, 88},     // nodes: 2,097,152
-    {16, 2048, 512, 1112},    // sites: 1,048,576
-    {64, 512, 3072, 1624},    // counters: 1,572,864
-    {128, 256, 32, 4696},     // threads: 8,192
-    {16, 2048, 512, 4728},    // peak A
-    {16, 2048, 512, 5240},    // peak B
-    {32, 1024, 1024, 5752},   // inherited
-    {32, 1024, 64, 6776},     // Python code: 65,536
+    {1, kBlockBytes, 64, 0},      // strings: 2 MiB
+    {96, 341, 24, 64},            // modules: 8,184
+    {16, 2048, 1024, 88},         // nodes: 2,097,152
+    {16, 2048, 512, 1112},        // sites: 1,048,576
+    {64, 512, 3072, 1624},        // counters: 1,572,864
+    {128, 256, 32, 4696},         // threads: 8,192
+    {16, 2048, 512, 4728},        // peak A
+    {16, 2048, 512, 5240},        // peak B
+    {32, 1024, 1024, 5752},       // inherited
+    {32, 1024, 64, 6776},         // Python code: 65,536
     {1, kBlockBytes, 512, 6840},  // their names and line tables: 16 MiB
 };
 inline constexpr uint32_t kDirectoryEntries = 7352;
@@ -122,13 +122,13 @@ enum class Loss : uint32_t {
   kNoMapping = 4,    // the table of mappings was full or busy
   kUnknownFree = 5,  // free of a block not seen being allocated: not an error, not a lost event
   kMissedFree = 6,   // an address was handed out again before its free was seen; counted as freed
-  kStackTruncated = 7,    // deeper than kMaxStackDepth: the outer frames are missing
-  kStackTableFull = 8,    // no room for a new stack: counted under a shorter one
-  kSiteTableFull = 9,     // no room for a new site: counted under kOverflowSite
-  kStackIncomplete = 10,  // unwinding ended before the first frame of the thread
-  kModuleTableFull = 11,  // frames of a module that is not in the log
-  kStackHeuristic = 12,   // frames without unwind information were followed by the frame pointer
-  kPythonCodeFull = 13,   // Python frames whose function found no room: shown without a name
+  kStackTruncated = 7,      // deeper than kMaxStackDepth: the outer frames are missing
+  kStackTableFull = 8,      // no room for a new stack: counted under a shorter one
+  kSiteTableFull = 9,       // no room for a new site: counted under kOverflowSite
+  kStackIncomplete = 10,    // unwinding ended before the first frame of the thread
+  kModuleTableFull = 11,    // frames of a module that is not in the log
+  kStackHeuristic = 12,     // frames without unwind information were followed by the frame pointer
+  kPythonCodeFull = 13,     // Python frames whose function found no room: shown without a name
   kPythonStackBroken = 14,  // Python stacks that could not be read to their end
   kCount = 24,
 };

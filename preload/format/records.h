@@ -80,10 +80,10 @@ enum class SiteKind : uint32_t { kUnpublished = 0, kHeap = 1, kMapping = 2 };
 // How the line table of a code object is to be read.
 enum class PythonLines : uint32_t {
   kUnpublished = 0,
-  kNone = 1,       // there is none, or it found no room
-  kLnotab = 2,     // co_lnotab of 3.6 to 3.9: pairs of (bytes, lines), both may be continued
-  kLinetable = 3,  // co_linetable of 3.10, PEP 626: pairs of (bytes, lines), -128: no line
-  kLocations = 4,  // co_linetable since 3.11, "Objects/locations.md" of CPython
+  kNone = 1,            // there is none, or it found no room
+  kLnotab = 2,          // co_lnotab of 3.6 to 3.9: pairs of (bytes, lines), both may be continued
+  kLinetable = 3,       // co_linetable of 3.10, PEP 626: pairs of (bytes, lines), -128: no line
+  kLocations = 4,       // co_linetable since 3.11, "Objects/locations.md" of CPython
   kUnsignedLnotab = 5,  // co_lnotab of 2.7
   kCount,
 };

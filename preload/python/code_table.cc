@@ -67,8 +67,7 @@ bool is_stored(BytesRef ref, const char* bytes, uint64_t length) {
 }
 
 bool store_file(const char* file, uint64_t length, BytesRef& to) {
-  std::atomic<BytesRef>& known =
-      stored_files[hash_bytes(file, length, 0) >> (64 - kFileBits)];
+  std::atomic<BytesRef>& known = stored_files[hash_bytes(file, length, 0) >> (64 - kFileBits)];
   to = known.load(std::memory_order_acquire);  // release below
   if (to != 0 && is_stored(to, file, length)) return true;
   if (!segment.store_bytes(Table::kPythonBytes, file, length, to)) return false;
@@ -115,8 +114,8 @@ bool read_contents(uintptr_t code, Contents& c) {
   c.lines_length = 0;
   uint64_t length = 0;
   if (memory.load(lines + kTypeAt, type) && type == types.bytes &&
-      memory.load(lines + kSizeAt, length) &&
-      length <= kMostLines && memory.is_readable(lines + layout.bytes, length)) {
+      memory.load(lines + kSizeAt, length) && length <= kMostLines &&
+      memory.is_readable(lines + layout.bytes, length)) {
     c.lines = reinterpret_cast<const char*>(lines + layout.bytes);
     c.lines_length = length;
   }
@@ -150,9 +149,8 @@ __attribute__((noinline)) PythonCodeId find_by_contents(uintptr_t code) {
   uint64_t hash = hash_bytes(c.file, c.file_length, c.first_line);
   hash = hash_bytes(c.function, c.function_length, hash);
   hash = hash_bytes(c.lines, c.lines_length, hash);
-  const uint32_t known = by_contents.find(static_cast<uint32_t>(hash >> 32), [&](uint32_t id) {
-    return contents_hashes[id] == hash;
-  });
+  const uint32_t known = by_contents.find(static_cast<uint32_t>(hash >> 32),
+                                          [&](uint32_t id) { return contents_hashes[id] == hash; });
   return known != IdIndex::kNone ? PythonCodeId{known} : add_code(c, hash);
 }
 

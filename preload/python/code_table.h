@@ -29,7 +29,7 @@ struct PythonTypes {
 // Before use; from now on deaths are counted. False if there is no memory.
 bool open_code_table(const PythonLayout& layout, const PythonTypes& types);
 
-inline constexpr uint32_t kTypeAt = 8;  // PyObject::ob_type
+inline constexpr uint32_t kTypeAt = 8;   // PyObject::ob_type
 inline constexpr uint32_t kSizeAt = 16;  // PyVarObject::ob_size
 
 // Counts of code objects that died: all, and by address (of some addresses together).

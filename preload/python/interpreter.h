@@ -18,9 +18,9 @@ using FindSymbol = void* (*)(const void* object, const char* name);
 struct Interpreter {
   PythonLayout layout;
   PythonTypes types;
-  uintptr_t (*of_thread)();            // PyGILState_GetThisThreadState
-  uintptr_t (*current)();              // since 3.12 of this thread, else of who holds the GIL
-  const uintptr_t* current_variable;   // of 2.7, which has no function for it
+  uintptr_t (*of_thread)();           // PyGILState_GetThisThreadState
+  uintptr_t (*current)();             // since 3.12 of this thread, else of who holds the GIL
+  const uintptr_t* current_variable;  // of 2.7, which has no function for it
   int (*is_finalizing)();
   uintptr_t (*first_interpreter)();
   uintptr_t (*main_interpreter)();

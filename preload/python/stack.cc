@@ -112,9 +112,9 @@ uint32_t node_of(PythonMemo& memo, uint32_t parent, const PythonFrame& frame, ui
   }
   const format::PythonCodeId code = code_id_of(frame.code, deaths);
   if (code == kInternalCode) return parent;
-  return memo.children.child_of(
-      parent, format::make_python_pc(code, frame.position >> kPositionShift,
-                                     (frame.position & kEntry) != 0));
+  return memo.children.child_of(parent,
+                                format::make_python_pc(code, frame.position >> kPositionShift,
+                                                       (frame.position & kEntry) != 0));
 }
 
 // Inner frames of a stack that has no whole outer part, below a mark.

@@ -94,8 +94,8 @@ void Segment::take_over(Segment& other) {
 }
 
 bool Segment::copy_names_of(const Segment& parent) {
-  constexpr Table kKept[] = {Table::kStrings, Table::kModules, Table::kNodes, Table::kSites,
-                             Table::kPythonCode, Table::kPythonBytes};
+  constexpr Table kKept[] = {Table::kStrings, Table::kModules,    Table::kNodes,
+                             Table::kSites,   Table::kPythonCode, Table::kPythonBytes};
   for (const Table table : kKept) {
     const TableShape& s = format::shape(table);
     const uint32_t t = static_cast<uint32_t>(table);

@@ -13,7 +13,7 @@ namespace {
 
 using format::PythonLines;
 
-struct Run {
+struct LineRun {
   uint64_t first;  // offsets in bytes of the first and the last instruction
   uint64_t last;
   uint32_t line;  // 0: none
@@ -23,7 +23,7 @@ struct Table {
   const char* version;
   PythonLines format;
   const char* hex;
-  std::vector<Run> runs;
+  std::vector<LineRun> runs;
 };
 
 constexpr uint32_t kFirstLine = 3;
@@ -102,7 +102,7 @@ PythonCode code_of(const Table& table) {
 TEST(PythonLines, SayWhatPythonSays) {
   for (const Table& table : kTables) {
     const PythonCode code = code_of(table);
-    for (const Run& run : table.runs) {
+    for (const LineRun& run : table.runs) {
       for (uint64_t offset = run.first; offset <= run.last; ++offset) {
         EXPECT_EQ(python_line(code, offset), run.line) << table.version << " at " << offset;
       }

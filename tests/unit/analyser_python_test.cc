@@ -1,6 +1,7 @@
 // Python stacks of a recording: what the reader believes, and how they meet the native stack.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,7 @@
 namespace mla {
 namespace {
 
-using format::NodeId;
 using format::PythonCodeId;
-using format::SiteKind;
 using format::Table;
 using test::SegmentBuilder;
 using test::TemporaryDirectory;
@@ -88,7 +87,7 @@ TEST(PythonReader, BelievesNothing) {
   EXPECT_EQ(snapshot.python_codes[1].function, "");
   EXPECT_EQ(snapshot.python_codes[1].lines_format, format::PythonLines::kNone);
   for (const Site& site : snapshot.sites) {
-    if (site.python != 0) EXPECT_EQ(snapshot.nodes[site.python].code, 0U);
+    EXPECT_EQ(snapshot.nodes[site.python].code, 0U);
   }
 }
 
@@ -183,8 +182,7 @@ TEST_F(Merging, EachCallOfTheLoopIsItsGroup) {
 }
 
 TEST_F(Merging, AGroupWithoutFramesStaysALoop) {
-  const uint32_t leaf =
-      python(python(0, "main", true), "nothing", true, NodeKind::kEmptyGroup);
+  const uint32_t leaf = python(python(0, "main", true), "nothing", true, NodeKind::kEmptyGroup);
   const SiteStack merged = stack_of(native({"malloc", kLoop, "PyX", kLoop}), leaf);
   EXPECT_EQ(merged.python, PythonPart::kMerged);
   EXPECT_EQ(names(merged.frames), (Names{"malloc", kLoop, "PyX", "main"}));

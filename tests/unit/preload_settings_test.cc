@@ -65,8 +65,8 @@ TEST(Settings, EmptyIsUnset) {
 TEST(Settings, WhatIsNotUnderstoodIsExplained) {
   for (const char* variable :
        {"MLA_FOLLOW=no", "MLA_UNWIND=fast", "MLA_PYTHON=no", "MLA_UNWIND_CHECK=-1",
-        "MLA_UNWIND_CHECK=7x",
-        "MLA_UNWIND_CHECK=4294967296", "MLA_UNWIND_CHECK=99999999999999999999999"}) {
+        "MLA_UNWIND_CHECK=7x", "MLA_UNWIND_CHECK=4294967296",
+        "MLA_UNWIND_CHECK=99999999999999999999999"}) {
     std::string complaint;
     const Settings s = read({variable}, &complaint);
     EXPECT_TRUE(s.follow);
