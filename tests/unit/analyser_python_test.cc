@@ -83,7 +83,7 @@ TEST(PythonReader, BelievesNothing) {
   paired_site(builder, builder.node(0, 0x1235), reserved);
   paired_site(builder, builder.node(0, 0x1236), 4711);
   const Snapshot snapshot = read(builder);
-  EXPECT_EQ(snapshot.damage.size(), 6U);
+  EXPECT_EQ(snapshot.damage.size(), 5U);
   EXPECT_EQ(snapshot.python_codes[1].function, "");
   EXPECT_EQ(snapshot.python_codes[1].lines_format, format::PythonLines::kNone);
   for (const Site& site : snapshot.sites) {

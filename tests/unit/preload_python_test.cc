@@ -27,7 +27,7 @@ TEST(PythonLayouts, VersionsThatAreKnown) {
 }
 
 // A str as 3.12 and later lay it out.
-class Text : public testing::Test {
+class PythonStrings : public testing::Test {
  protected:
   template <class Char>
   std::string read(const std::basic_string<Char>& characters, bool ascii, uint64_t capacity = 64) {
@@ -55,7 +55,7 @@ class Text : public testing::Test {
   PythonText text_{*find_python_layout("3.12.1"), 0x1000};
 };
 
-TEST_F(Text, AllKindsAsUtf8) {
+TEST_F(PythonStrings, AllKindsAsUtf8) {
   EXPECT_EQ(read<char>("run_server.py", true), "run_server.py");
   EXPECT_EQ(read<char>("", true), "");
   EXPECT_EQ(read<char>("caf\xe9", false), "caf\xc3\xa9");
@@ -63,14 +63,14 @@ TEST_F(Text, AllKindsAsUtf8) {
   EXPECT_EQ(read<char32_t>(U"\U0001f40d", false), "\xf0\x9f\x90\x8d");
 }
 
-TEST_F(Text, CutToWholeCharacters) {
+TEST_F(PythonStrings, CutToWholeCharacters) {
   EXPECT_EQ(read<char>("abcdefgh", true, 5), "abcde");
   const std::string cut = read<char16_t>(std::u16string(100, u'\u20ac'), false, 32);
   EXPECT_EQ(cut.size() % 3, 0U);
   EXPECT_GE(cut.size(), 27U);
 }
 
-TEST_F(Text, OtherThingsAreNoText) {
+TEST_F(PythonStrings, OtherThingsAreNoText) {
   type_ = 0x2000;
   EXPECT_EQ(read<char>("abc", true), "unreadable");
   char to[8];
