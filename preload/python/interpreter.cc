@@ -13,9 +13,9 @@ bool bind(const void* object, FindSymbol find, const char* name, F& to) {
   return symbol != nullptr;
 }
 
-constexpr uint16_t kVersion3_7 = 0x0307;
-constexpr uint16_t kVersion3_12 = 0x030c;
-constexpr uint16_t kVersion3_13 = 0x030d;
+constexpr uint16_t kVersion37 = 0x0307;
+constexpr uint16_t kVersion312 = 0x030c;
+constexpr uint16_t kVersion313 = 0x030d;
 
 // Since 3.13 an interpreter publishes its offsets: `struct _Py_DebugOffsets` of pycore_runtime.h,
 // words of 8 bytes. They must be those of the table.
@@ -85,16 +85,16 @@ bool find_interpreter(const void* object, FindSymbol find, Interpreter& to, cons
   why = "its build lays out objects in another way";
   return memory.load(to.types.code + 8, type) && type == type_type &&
          memory.load(to.types.code + 32, size) && size == layout->code_size &&
-         (layout->version < kVersion3_13 || agrees_with_published(object, find, *layout));
+         (layout->version < kVersion313 || agrees_with_published(object, find, *layout));
 }
 
 uintptr_t thread_state(const Interpreter& python) {
-  if (python.layout.version < kVersion3_7) {
+  if (python.layout.version < kVersion37) {
     const uintptr_t state = __atomic_load_n(python.current_variable, __ATOMIC_ACQUIRE);
     return is_own(python, state) ? state : 0;
   }
   // After finalisation began other threads' states may go away; theirs that holds the GIL does not.
-  if (python.layout.version >= kVersion3_12) {
+  if (python.layout.version >= kVersion312) {
     const uintptr_t state = python.current();
     return state != 0 || python.is_finalizing() != 0 ? state : python.of_thread();
   }
