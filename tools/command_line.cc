@@ -116,7 +116,8 @@ int run_command_line(const std::vector<std::string>& arguments) {
   app.formatter(std::make_shared<FixedUsage>("mla COMMAND [options]"));
   app.set_version_flag("--version", "mla " MLA_VERSION, "Print the version and exit");
   app.footer(
-      "Exit codes: 0 done, 1 leak (mla leaks) or not all could be measured (mla bench), 2 usage or\n"
+      "Exit codes: 0 done, 1 leak (mla leaks) or not all could be measured (mla bench), 2 usage "
+      "or\n"
       "unreadable input, 3 not enough data (mla leaks); mla run returns the exit code of the\n"
       "program.\n\nExamples:\n"
       "  mla run -- python3 run_server.py\n"

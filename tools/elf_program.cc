@@ -43,8 +43,8 @@ class Reader {
     program_.is_elf = true;
     program_.is_64_bit = headers[0].e_ident[EI_CLASS] == ELFCLASS64;
     if (!program_.is_64_bit) return program_;
-    for (const auto& segment : read_table<Elf64_Phdr>(
-             in_, headers[0].e_phoff, headers[0].e_phnum * sizeof(Elf64_Phdr))) {
+    for (const auto& segment :
+         read_table<Elf64_Phdr>(in_, headers[0].e_phoff, headers[0].e_phnum * sizeof(Elf64_Phdr))) {
       if (segment.p_type != PT_INTERP) continue;
       program_.interpreter =
           Strings(read_table<char>(in_, segment.p_offset, segment.p_filesz)).at(0);
@@ -63,8 +63,7 @@ class Reader {
  private:
   Strings strings_of(size_t section) {
     if (section >= sections_.size()) return Strings({});
-    return Strings(
-        read_table<char>(in_, sections_[section].sh_offset, sections_[section].sh_size));
+    return Strings(read_table<char>(in_, sections_[section].sh_offset, sections_[section].sh_size));
   }
 
   void read_symbols(const Elf64_Shdr& section) {

@@ -14,9 +14,9 @@ struct ElfProgram {
   std::string interpreter;             // the dynamic linker; empty: statically linked
   std::vector<std::string> libraries;  // DT_NEEDED, in order
   std::set<std::string> sections;
-  std::set<std::string> needed;    // dynamic symbols of other files
-  std::set<std::string> defined;   // dynamic symbols of its own
-  bool defines_malloc = false;     // in any of its symbol tables
+  std::set<std::string> needed;   // dynamic symbols of other files
+  std::set<std::string> defined;  // dynamic symbols of its own
+  bool defines_malloc = false;    // in any of its symbol tables
 };
 
 ElfProgram read_elf_program(const std::string& path);

@@ -63,9 +63,9 @@ std::string embedded_allocator(const std::string& path) {
 }
 
 std::string allocator_call(const ElfProgram& program) {
-  for (const char* call : {"mallctl", "mallocx", "rallocx", "sdallocx", "je_mallctl", "mi_malloc",
-                           "mi_heap_new", "mi_option_set", "tc_malloc",
-                           "MallocExtension_GetNumericProperty"}) {
+  for (const char* call :
+       {"mallctl", "mallocx", "rallocx", "sdallocx", "je_mallctl", "mi_malloc", "mi_heap_new",
+        "mi_option_set", "tc_malloc", "MallocExtension_GetNumericProperty"}) {
     if (program.needed.count(call) != 0) return call;
   }
   return "";

@@ -8,15 +8,15 @@
 namespace mla {
 
 struct ProgramFile {
-  std::string path;     // found in PATH as execvp does; of a script its interpreter
-  bool is_elf = false;  // readable and ELF; nothing below is known otherwise, but set_id
-  bool set_id = false;  // set-user-id or set-group-id, and this user is not root
-  bool other_class = false;    // not 64-bit
-  bool is_static = false;      // no dynamic linker loads it
-  bool musl = false;           // its dynamic linker is musl's
-  bool go = false;             // made by the Go compiler: its heap is Go's own
-  std::string sanitizer;       // the symbol that shows it, such as __asan_init
-  bool own_malloc = false;     // it defines malloc itself
+  std::string path;          // found in PATH as execvp does; of a script its interpreter
+  bool is_elf = false;       // readable and ELF; nothing below is known otherwise, but set_id
+  bool set_id = false;       // set-user-id or set-group-id, and this user is not root
+  bool other_class = false;  // not 64-bit
+  bool is_static = false;    // no dynamic linker loads it
+  bool musl = false;         // its dynamic linker is musl's
+  bool go = false;           // made by the Go compiler: its heap is Go's own
+  std::string sanitizer;     // the symbol that shows it, such as __asan_init
+  bool own_malloc = false;   // it defines malloc itself
   // The first library it links that is an allocator, such as libjemalloc.so.2, and a function of
   // that allocator alone which the program calls (mallctl, mi_heap_new).
   std::string linked_allocator;

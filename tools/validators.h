@@ -19,8 +19,8 @@ inline CLI::Validator finite_number() {
 inline CLI::Validator positive_number() {
   return {[](const std::string& text) {
             double value = 0;
-            const bool positive = CLI::detail::lexical_cast(text, value) && std::isfinite(value) &&
-                                  value > 0;
+            const bool positive =
+                CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value > 0;
             return positive ? std::string() : "'" + text + "' is not a number above 0";
           },
           ""};

@@ -42,10 +42,10 @@ class BenchRun {
 
 struct BenchConfiguration {
   std::string name;
-  std::vector<std::string> environment;  // "VARIABLE=value": what makes this configuration
-  bool records = false;                  // it shows what mla costs, and is no candidate
+  std::vector<std::string> environment;       // "VARIABLE=value": what makes this configuration
+  bool records = false;                       // it shows what mla costs, and is no candidate
   std::vector<std::optional<BenchRun>> runs;  // by round; empty: it did not run, or failed
-  std::string problem;  // why there are no (further) figures, or why they count for nothing
+  std::string problem;        // why there are no (further) figures, or why they count for nothing
   bool void_figures = false;  // the configuration did not take effect: its figures mean nothing
 };
 

@@ -73,8 +73,7 @@ class Comparer {
     Difference difference;
     difference.pairs = logs.size();
     difference.median = relative(median(logs));
-    difference.bootstrap =
-        relative(bootstrap_median_interval(logs, kConfidence, benchmark_.seed));
+    difference.bootstrap = relative(bootstrap_median_interval(logs, kConfidence, benchmark_.seed));
     difference.adjusted = relative(student_interval(logs, adjusted));
     estimate.difference = difference;
     return estimate;
@@ -155,8 +154,7 @@ class Comparer {
 
 bool is_tight(const std::vector<double>& logs, const Benchmark& benchmark) {
   if (logs.size() < kLeastRounds) return false;
-  const Interval interval =
-      relative(bootstrap_median_interval(logs, kConfidence, benchmark.seed));
+  const Interval interval = relative(bootstrap_median_interval(logs, kConfidence, benchmark.seed));
   return interval.high - interval.low <= benchmark.margin;
 }
 

@@ -83,8 +83,8 @@ class BenchText {
 
   void write() {
     write_header();
-    const bool any = std::any_of(order_.begin(), order_.end(),
-                                 [this](size_t i) { return has_figures(i); });
+    const bool any =
+        std::any_of(order_.begin(), order_.end(), [this](size_t i) { return has_figures(i); });
     if (any) {
       write_judged();
       write_medians();
@@ -113,8 +113,9 @@ class BenchText {
   void write_header() {
     out_ << style_.bold() << shell_words(benchmark_.command) << style_.off() << '\n'
          << counted(benchmark_.rounds_begun, "round") << " of "
-         << counted(benchmark_.configurations.size(), "configuration") << ", order shuffled by seed "
-         << benchmark_.seed << "; memory of all its processes together\n";
+         << counted(benchmark_.configurations.size(), "configuration")
+         << ", order shuffled by seed " << benchmark_.seed
+         << "; memory of all its processes together\n";
     if (benchmark_.interrupted) out_ << "interrupted: these are the runs that were finished\n";
   }
 
@@ -147,10 +148,9 @@ class BenchText {
   void write_judged() {
     const std::string of_memory = measure_name(memory());
     const std::string of_time = measure_name(time());
-    out_ << "\n  " << style_.dim() << padded("", name_width_)
-         << right(of_memory, 11) << right("%", 8) << right("95 % interval", 17)
-         << right(of_time, 11) << right("%", 8) << right("95 % interval", 17) << style_.off()
-         << '\n';
+    out_ << "\n  " << style_.dim() << padded("", name_width_) << right(of_memory, 11)
+         << right("%", 8) << right("95 % interval", 17) << right(of_time, 11) << right("%", 8)
+         << right("95 % interval", 17) << style_.off() << '\n';
     bool front = false;
     for (const size_t i : order_) {
       if (!has_figures(i)) continue;
@@ -250,7 +250,8 @@ class BenchText {
     out_ << style_.good() << name_of(i) << style_.off()
          << (difference.median < 0 ? " saves " : " gains ") << gain_text(difference)
          << (difference.median < 0 ? " of the " : " of ") << measure_title(gained) << ", "
-         << from_to(gained, i) << ";\nit costs: " << change_text(paid, i) << ". The intervals allow "
+         << from_to(gained, i) << ";\nit costs: " << change_text(paid, i)
+         << ". The intervals allow "
          << "for all " << comparison_.comparisons << " comparisons.\n\n"
          << "  " << style_.bold() << command_line_of(benchmark_, i) << style_.off() << '\n';
   }

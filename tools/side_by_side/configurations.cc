@@ -35,15 +35,12 @@ std::string c_library() {
   throw Error("libc.so.6", "is not among the libraries of mla", "please report it");
 }
 
-bool is_python(const ProgramFile& program) {
-  return base_name(program.path).starts_with("python");
-}
+bool is_python(const ProgramFile& program) { return base_name(program.path).starts_with("python"); }
 
 bool is_variable_name(const std::string& name) {
   return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '_';
-         });
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
 // Cut at commas that a "VARIABLE=" follows: values may hold commas, as those of MALLOC_CONF do.
@@ -283,10 +280,10 @@ std::vector<std::string> environment_of(const Configuration& configuration,
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string old = *entry;
     const std::string name = old.substr(0, old.find('=') + 1);
-    const bool replaced =
-        name == "LD_PRELOAD=" ||
-        std::any_of(ours.begin(), ours.end(),
-                    [&name](const std::string& one) { return one.starts_with(name); });
+    const bool replaced = name == "LD_PRELOAD=" ||
+                          std::any_of(ours.begin(), ours.end(), [&name](const std::string& one) {
+                            return one.starts_with(name);
+                          });
     if (!replaced) result.push_back(old);
   }
   result.insert(result.end(), ours.begin(), ours.end());
@@ -304,8 +301,8 @@ std::vector<std::string> inherited_settings() {
   std::vector<std::string> found;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    for (const char* start : {"MALLOC_", "GLIBC_TUNABLES=", "TCMALLOC_", "MIMALLOC_",
-                              "PYTHONMALLOC=", "LD_PRELOAD="}) {
+    for (const char* start :
+         {"MALLOC_", "GLIBC_TUNABLES=", "TCMALLOC_", "MIMALLOC_", "PYTHONMALLOC=", "LD_PRELOAD="}) {
       if (text.starts_with(start)) found.push_back(text);
     }
   }

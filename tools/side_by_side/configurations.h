@@ -10,7 +10,7 @@ namespace mla {
 
 struct Configuration {
   std::string name;
-  std::string library;  // preloaded; empty: what the program has without
+  std::string library;                // preloaded; empty: what the program has without
   std::vector<std::string> settings;  // "VARIABLE=value", LD_PRELOAD not among them
   bool records = false;               // libmla.so is preloaded too, to see what it costs
   // What must be found in the process for the figures to count, as the file names of libraries

@@ -80,9 +80,8 @@ std::optional<double> OutputFile::number(const std::regex& expression) const {
 
 bool OutputFile::has_line_with(const std::string& text) const {
   bool found = false;
-  for_each_line([&](const std::string& line) {
-    found = found || line.find(text) != std::string::npos;
-  });
+  for_each_line(
+      [&](const std::string& line) { found = found || line.find(text) != std::string::npos; });
   return found;
 }
 

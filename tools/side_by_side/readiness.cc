@@ -59,8 +59,8 @@ int Readiness::connect_now() const {
     int error = 0;
     socklen_t length = sizeof error;
     if (connect(fd, one->ai_addr, one->ai_addrlen) == 0 ||
-        (is_ready_to(POLLOUT, fd) &&
-         getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0)) {
+        (is_ready_to(POLLOUT, fd) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+         error == 0)) {
       connected = fd;
     } else {
       close(fd);

@@ -72,8 +72,8 @@ class Keeper {
     while (reap()) {
       const timespec poll_interval{0, 2'000'000};
       const bool killing = kill_from_ > 0;
-      const int signal =
-          killing ? sigtimedwait(&handled_, nullptr, &poll_interval) : sigwaitinfo(&handled_, nullptr);
+      const int signal = killing ? sigtimedwait(&handled_, nullptr, &poll_interval)
+                                 : sigwaitinfo(&handled_, nullptr);
       if (signal == SIGTERM && !killing) kill_from_ = monotonic_seconds();
       if (kill_from_ == 0) continue;
       if (monotonic_seconds() - kill_from_ > kKillSeconds) break;

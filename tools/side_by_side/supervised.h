@@ -29,7 +29,7 @@ class Supervised {
   int descriptor() const { return pipe_; }  // can be read when there is news
   pid_t keeper() const { return keeper_; }  // the ancestor of all processes of the command
 
-  void take_news();  // does not wait
+  void take_news();                                        // does not wait
   bool ended() const { return wait_status_.has_value(); }  // the command itself, not its children
   bool all_ended() const { return all_ended_; }            // and everything it started
   int wait_status() const { return *wait_status_; }

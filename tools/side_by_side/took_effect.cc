@@ -11,8 +11,7 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 
 }  // namespace
 
-std::string why_no_effect(const Configuration& configuration,
-                          const TreeSampler::Largest& largest) {
+std::string why_no_effect(const Configuration& configuration, const TreeSampler::Largest& largest) {
   if (configuration.expected == "*" || largest.state == Mappings::kUnreadable) return "";
   const std::string process = largest.executable + " (pid " + std::to_string(largest.pid) + ")";
   const auto& libraries = largest.libraries;

@@ -36,6 +36,11 @@ double kilobytes(const std::string& text, const char* name) {
   return std::strtod(text.c_str() + at + line_start.size(), nullptr) * 1024;
 }
 
+// What cannot be read of a process that is about to end is no matter of permission.
+bool has_memory(pid_t pid) {
+  return kilobytes(read_proc_file("/proc/" + std::to_string(pid) + "/status"), "VmRSS") != 0;
+}
+
 }  // namespace
 
 TreeSampler::TreeSampler(pid_t keeper) : keeper_(keeper), start_(monotonic_seconds()) {}
@@ -50,6 +55,7 @@ TreeSampler::Held TreeSampler::look_at(pid_t pid, uint64_t start_ticks) {
   const std::string rollup = read_proc_file(directory + "/smaps_rollup");
   Held held;
   if (rollup.empty()) {
+    if (!has_memory(pid)) return {};
     used_rss_ = true;
     held.bytes = resident + kilobytes(status, "VmSwap");
   } else {
@@ -68,6 +74,7 @@ TreeSampler::Held TreeSampler::look_at(pid_t pid, uint64_t start_ticks) {
 void TreeSampler::look_at_mappings(pid_t pid, double bytes) {
   const std::string directory = "/proc/" + std::to_string(pid);
   const std::string maps = read_proc_file(directory + "/maps");
+  if (maps.empty() && !has_memory(pid)) return;
   largest_ = {};
   largest_.pid = pid;
   largest_.bytes = bytes;
@@ -86,9 +93,9 @@ void TreeSampler::look_at_mappings(pid_t pid, double bytes) {
   }
   // The dynamic linker maps what is preloaded first, and the C library after it.
   const auto has = [&maps](const char* name) { return maps.find(name) != std::string::npos; };
-  largest_.state = maps.empty()                              ? Mappings::kUnreadable
+  largest_.state = maps.empty()                         ? Mappings::kUnreadable
                    : has("/libc.so") || has("/ld-musl") ? Mappings::kLoaded
-                                                             : Mappings::kNoLibrary;
+                                                        : Mappings::kNoLibrary;
 }
 
 void TreeSampler::sample() {

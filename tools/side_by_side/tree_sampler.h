@@ -28,9 +28,9 @@ class TreeSampler {
   // `keeper`: the process whose descendants count.
   explicit TreeSampler(pid_t keeper);
 
-  double now() const;           // seconds since the start
+  double now() const;  // seconds since the start
   double next_sample() const { return next_; }
-  void sample();                // whatever the time
+  void sample();  // whatever the time
   void sample_if_due();
 
   bool has_samples() const { return !samples_.empty(); }

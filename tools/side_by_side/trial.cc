@@ -120,8 +120,8 @@ class Trial {
       run_to_the_end(run);
     }
     const TreeSampler::Largest& largest = sampler_->largest();
-    const bool too_early = largest.state == Mappings::kNoLibrary &&
-                           !inspect_program(largest.executable).is_static;
+    const bool too_early =
+        largest.state == Mappings::kNoLibrary && !inspect_program(largest.executable).is_static;
     if (!sampler_->has_samples() || too_early) {
       throw Failed{"ended before its memory could be read once: benchmark what runs longer"};
     }
@@ -186,8 +186,8 @@ class Trial {
 
   void check_server(const char* when) {
     if (!server_is_gone()) return;
-    throw Failed{(command_->ended() ? ended_how(command_->wait_status(), output_) : "ended") + ", " +
-                 when};
+    throw Failed{(command_->ended() ? ended_how(command_->wait_status(), output_) : "ended") +
+                 ", " + when};
   }
 
   void serve(BenchRun& run) {
@@ -231,8 +231,8 @@ class Trial {
     std::vector<std::string> plain = environment_of({}, "");
     Supervised load({"/bin/sh", "-c", settings_.load}, plain, input_.descriptor(),
                     load_output_.descriptor(), interruption_.mask_at_start());
-    const bool over = wait(deadline(INFINITY), &load,
-                           [&] { return load.ended() || server_is_gone(); });
+    const bool over =
+        wait(deadline(INFINITY), &load, [&] { return load.ended() || server_is_gone(); });
     check_server("under the load");
     if (!over) throw Failed{"its load did not end within " + human_seconds(*settings_.timeout_s)};
     if (load.exec_errno() != 0 || load.wait_status() != 0) {
@@ -242,8 +242,8 @@ class Trial {
 
   void stop_server() {
     command_->send_signal(SIGTERM);
-    const bool gone = wait(sampler_->now() + kGraceSeconds, nullptr,
-                           [this] { return command_->all_ended(); });
+    const bool gone =
+        wait(sampler_->now() + kGraceSeconds, nullptr, [this] { return command_->all_ended(); });
     command_->end_all();
     if (!gone) {
       result_.notes.push_back("did not end within " + human_seconds(kGraceSeconds) +

@@ -17,8 +17,8 @@ struct TrialSettings {
   std::vector<std::string> command;
   std::optional<Readiness> ready;  // a server: what tells that it takes requests
   std::string ready_address;
-  std::string load;       // for a shell; empty: none
-  double idle_s = 0;      // after the load
+  std::string load;                 // for a shell; empty: none
+  double idle_s = 0;                // after the load
   std::optional<double> timeout_s;  // for each of: ready, load, the run of what is no server
   std::optional<std::regex> metric;
   // A server is stopped by SIGTERM, everything else is waited for.
