@@ -129,7 +129,8 @@ class Measured(Bench):
 
     def test_json_file_beside_the_text(self):
         path = os.path.join(self.directory.name, "out.json")
-        done = mla("bench", "--rounds", "1", "--allocators", "ptmalloc2", "--json", path, "--", WORK)
+        done = mla("bench", "--rounds", "1", "--allocators", "ptmalloc2", "--json", path, "--",
+                   WORK)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("ptmalloc2", done.stdout)
         with open(path, encoding="utf-8") as source:
@@ -224,10 +225,10 @@ class Failures(Bench):
             self.skipTest("needs jemalloc, to hide it")
         # In a mount namespace of its own, a device stands where the library was.
         hidden = f"mount --bind /dev/null {libraries[0]} && exec \"$@\""
-        done = subprocess.run(["unshare", "-m", "sh", "-c", hidden, "sh", MLA, "bench", "--rounds",
-                               "1", "--json", "-", "--allocators", "ptmalloc2,jemalloc", "--", WORK],
-                              env=environment(), capture_output=True, text=True, timeout=60,
-                              check=False)
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", hidden, "sh", MLA, "bench", "--rounds", "1", "--json",
+             "-", "--allocators", "ptmalloc2,jemalloc", "--", WORK],
+            env=environment(), capture_output=True, text=True, timeout=60, check=False)
         if "mount" in done.stderr or "unshare" in done.stderr:
             self.skipTest("may not mount: " + done.stderr)
         self.assertEqual(done.returncode, 1, done.stderr)
@@ -236,16 +237,42 @@ class Failures(Bench):
         self.assertIn("apt-get install libjemalloc2", document["missing"][0])
         self.assertEqual([c["name"] for c in document["configurations"]], ["ptmalloc2"])
 
-    def test_static_program(self):
-        source = self.file("main.c", "int main(void) { return 0; }")
-        static = os.path.join(self.directory.name, "static")
-        subprocess.run(["cc", "-static", "-o", static, source], check=True)
-        self.assert_one_line_error(mla("bench", "--allocators", "jemalloc", "--", static),
-                                   "statically linked")
+    def compiled(self, *flags, code="int main(void) { return 0; }"):
+        path = os.path.join(self.directory.name, "program")
+        subprocess.run(["cc", "-O0", *flags, "-o", path, self.file("main.c", code)], check=True)
+        return path
+
+    def test_programs_that_no_allocator_reaches(self):
+        own = ("#include <stddef.h>\nstatic char pool[1 << 20]; static size_t used;\n"
+               "static void* malloc(size_t n) { used += (n + 15) & ~15UL; return pool + used; }\n"
+               "int main(void) { return malloc(3) == 0; }")
+        everywhere = own.replace("static void*", "void*")
+        for flags, why in (
+            ({"flags": ["-static"]}, "statically linked"),
+            ({"flags": ["-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"]}, "linked with musl"),
+            ({"flags": ["-fno-builtin"], "code": everywhere}, "has its own malloc"),
+            ({"flags": ["-fno-builtin"], "code": own}, "has its own malloc"),
+            ({"flags": ["-fsanitize=address"]}, "sanitizer"),
+        ):
+            with self.subTest(why=why):
+                program = self.compiled(*flags.pop("flags"), **flags)
+                self.assert_one_line_error(mla("bench", "--allocators", "jemalloc,tcmalloc", "--",
+                                               program), why)
+
+    def test_what_a_program_contains_is_said(self):
+        go = '__attribute__((section(".go.buildinfo"))) int x; int main(void) { return 1; }'
+        embedded = ('const char* volatile message = "<jemalloc>: Out of memory";'
+                    "int main(void) { return message == 0; }")
+        for code, words in ((go, "its heap is Go's own"),
+                            (embedded, "contains jemalloc's messages")):
+            document, _ = self.bench("--allocators", "ptmalloc2", "--rounds", "1", "--",
+                                     self.compiled(code=code), rc=2)
+            self.assertIn(words, "".join(document["notes"]))
 
     def test_not_started_by_a_wrapper(self):
         # env -i drops LD_PRELOAD: only a look at the process itself can tell.
-        allocator = next((a for a in ("jemalloc", "tcmalloc", "mimalloc") if self.installed(a)), None)
+        allocator = next((a for a in ("jemalloc", "tcmalloc", "mimalloc") if self.installed(a)),
+                         None)
         if allocator is None:
             self.skipTest("needs another allocator")
         document, said = self.bench("--rounds", "1", "--allocators", "ptmalloc2," + allocator, "--",

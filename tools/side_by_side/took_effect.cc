@@ -24,7 +24,7 @@ std::string why_no_effect(const Configuration& configuration, const TreeSampler:
         return base_name(library).starts_with(configuration.expected);
       });
   if (configuration.library.empty() && loaded) return "";  // linked by the program itself
-  const std::string why = why_no_preload(inspect_program(largest.executable));
+  std::string why = why_no_preload(inspect_program(largest.executable));
   if (!why.empty()) return why;
   return loaded ? "" : process + " has not loaded " + configuration.expected + "so";
 }
