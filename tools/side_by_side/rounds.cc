@@ -98,13 +98,17 @@ class Rounds {
   void run_one(size_t round, const std::vector<size_t>& order, size_t at) {
     const size_t i = order[at];
     const double left = seconds_left(round, order, at);
-    progress_.show("round " + std::to_string(round + 1) + " of " +
-                   std::to_string(benchmark_.rounds_asked) + ", run " + std::to_string(at + 1) +
-                   " of " + std::to_string(order.size()) +
-                   (left > 0 ? ", about " + human_seconds(left) + " left" : "") + ": " +
-                   configurations_[i].name);
+    const std::string where = "round " + std::to_string(round + 1) + " of " +
+                              std::to_string(benchmark_.rounds_asked) + ", run " +
+                              std::to_string(at + 1) + " of " + std::to_string(order.size());
     const auto start = Clock::now();
-    const TrialResult result = run_trial(settings_, configurations_[i], interruption_);
+    const auto show = [&] {
+      const double now_left = std::max(0.0, left - seconds_since(start));
+      progress_.show(where + (left > 0 ? ", about " + human_seconds(now_left) + " left" : "") +
+                     ": " + configurations_[i].name);
+    };
+    show();
+    const TrialResult result = run_trial(settings_, configurations_[i], interruption_, show);
     seconds_[i] = seconds_since(start);
     BenchConfiguration& outcome = benchmark_.configurations[i];
     outcome.runs.resize(round + 1);

@@ -88,10 +88,11 @@ std::string ended_how(int status, const OutputFile& output) {
 class Trial {
  public:
   Trial(const TrialSettings& settings, const Configuration& configuration,
-        const Interruption& interruption)
+        const Interruption& interruption, const std::function<void()>& while_waiting)
       : settings_(settings),
         configuration_(configuration),
         interruption_(interruption),
+        while_waiting_(while_waiting),
         recordings_(configuration.records) {}
 
   TrialResult run() {
@@ -143,6 +144,10 @@ class Trial {
       sampler_->sample_if_due();
       const double now = sampler_->now();
       if (now >= deadline_s) return false;
+      if (now >= next_call_) {
+        while_waiting_();
+        next_call_ = now + 1;
+      }
       const double until = std::min({sampler_->next_sample(), deadline_s, now + 1});
       std::vector<int> descriptors{command_->descriptor()};
       if (other != nullptr) descriptors.push_back(other->descriptor());
@@ -284,6 +289,8 @@ class Trial {
   const TrialSettings& settings_;
   const Configuration& configuration_;
   const Interruption& interruption_;
+  const std::function<void()>& while_waiting_;
+  double next_call_ = 1;
   Recordings recordings_;
   Input input_;
   OutputFile output_;
@@ -297,8 +304,9 @@ class Trial {
 }  // namespace
 
 TrialResult run_trial(const TrialSettings& settings, const Configuration& configuration,
-                      const Interruption& interruption) {
-  return Trial(settings, configuration, interruption).run();
+                      const Interruption& interruption,
+                      const std::function<void()>& while_waiting) {
+  return Trial(settings, configuration, interruption, while_waiting).run();
 }
 
 }  // namespace mla

@@ -1,6 +1,7 @@
 // One run of the command under one configuration: started, loaded, left idle, stopped, measured.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <regex>
 #include <string>
@@ -33,9 +34,9 @@ struct TrialResult {
   std::vector<std::string> notes;
 };
 
-// Throws Interrupted; nothing of the command is left then. Throws Error when processes or files
-// cannot be made.
+// `while_waiting` is called once a second. Throws Interrupted; nothing of the command is left then.
+// Throws Error when processes or files cannot be made.
 TrialResult run_trial(const TrialSettings& settings, const Configuration& configuration,
-                      const Interruption& interruption);
+                      const Interruption& interruption, const std::function<void()>& while_waiting);
 
 }  // namespace mla
