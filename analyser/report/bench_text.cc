@@ -32,7 +32,7 @@ std::string right(const std::string& text, size_t width) {
 
 // A relative difference in percent, with its sign: "-45.1", "+120".
 std::string signed_percent(double difference) {
-  const double percent = 100 * difference;
+  const double percent = std::abs(difference) < 0.0005 ? 0 : 100 * difference;  // no "-0.0"
   return print(std::abs(percent) < 99.95 ? "%+.1f" : "%+.0f", percent);
 }
 

@@ -146,6 +146,17 @@ class Measured(Bench):
         runs = self.named(document, "ptmalloc2")["measures"]["metric"]["runs"]
         self.assertEqual(runs, [7, 7], done.stderr)
 
+    def test_settings_matrix(self):
+        document, _ = self.bench("--rounds", "1", "--tune", "--allocators", "ptmalloc2", "--", WORK)
+        names = [c["name"] for c in document["configurations"]]
+        self.assertIn("ptmalloc2 arena_max=1", names)
+        self.assertGreaterEqual(len(names), 9)
+        self.assertEqual(self.named(document, "ptmalloc2 arena_max=1")["environment"],
+                         {"MALLOC_ARENA_MAX": "1"})
+        # Trimming is tried if the libmla.so at hand can do it, and is left out in so many words.
+        left_out = "cannot trim: ptmalloc2 + trim=1s is left out" in "".join(document["notes"])
+        self.assertNotEqual("ptmalloc2 + trim=1s" in names, left_out)
+
     def test_cost_of_mla(self):
         document, _ = self.bench("--rounds", "1", "--allocators", "ptmalloc2", "--with-mla",
                                  "--", WORK, env=environment(MLA_DIR=self.directory.name))

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -33,6 +34,12 @@ std::string c_library() {
     if (line.ends_with("/libc.so.6")) return line.substr(line.find('/'));
   }
   throw Error("libc.so.6", "is not among the libraries of mla", "please report it");
+}
+
+bool contains(const std::string& path, const std::string& text) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return content.find(text) != std::string::npos;
 }
 
 bool is_python(const ProgramFile& program) { return base_name(program.path).starts_with("python"); }
@@ -168,12 +175,29 @@ class Chooser {
       configuration.settings.push_back(setting.variable);
       list_.all.push_back(configuration);
     }
+    if (base.name == "ptmalloc2") add_trimming(base);
     if (is_python(program_)) {
       Configuration configuration = base;
       configuration.name += " PYTHONMALLOC=malloc";
       configuration.settings.emplace_back("PYTHONMALLOC=malloc");
       list_.all.push_back(configuration);
     }
+  }
+
+  // glibc gives back only what lies at the end of a heap, unless malloc_trim is called.
+  void add_trimming(const Configuration& base) {
+    if (!unreachable_.empty()) return;
+    Configuration configuration = base;
+    configuration.name += " + trim=1s";
+    configuration.libmla = find_preload_library();
+    if (!contains(configuration.libmla, "MLA_TRIM_INTERVAL")) {
+      list_.notes.push_back(configuration.libmla + " cannot trim: " + configuration.name +
+                            " is left out");
+      return;
+    }
+    configuration.settings = {"MLA_SAMPLE=off", "MLA_TRIM_INTERVAL=1s"};
+    configuration.expected = family_of(configuration.libmla);
+    list_.all.push_back(configuration);
   }
 
   void add_recording(const Configuration& base) {
@@ -183,6 +207,7 @@ class Chooser {
     }
     Configuration configuration = base;
     configuration.name += " + mla";
+    configuration.libmla = find_preload_library();
     configuration.records = true;
     list_.all.push_back(configuration);
   }
@@ -216,7 +241,7 @@ class Chooser {
     if (!configuration) return;
     if (!preload.empty()) {
       configuration->library += (configuration->library.empty() ? "" : ":") + preload;
-      configuration->expected = "*";
+      configuration->expected = std::string(1, kAnything);
     }
     configuration->name = text.substr(0, equals);
     configuration->settings = settings;
@@ -257,6 +282,12 @@ std::string users_preload() {
   return kept;
 }
 
+std::string preload_of(const Configuration& configuration) {
+  if (configuration.libmla.empty()) return configuration.library;
+  if (configuration.library.empty()) return configuration.libmla;
+  return configuration.libmla + ":" + configuration.library;
+}
+
 }  // namespace
 
 ConfigurationList choose_configurations(const ConfigurationChoice& choice,
@@ -267,11 +298,8 @@ ConfigurationList choose_configurations(const ConfigurationChoice& choice,
 std::vector<std::string> environment_of(const Configuration& configuration,
                                         const std::string& recording_directory) {
   std::vector<std::string> ours = configuration.settings;
-  std::string preload = configuration.library;
-  if (configuration.records) {
-    preload = find_preload_library() + (preload.empty() ? "" : ":" + preload);
-    ours.push_back("MLA_DIR=" + recording_directory);
-  }
+  std::string preload = preload_of(configuration);
+  if (!configuration.libmla.empty()) ours.push_back("MLA_DIR=" + recording_directory);
   const std::string users = users_preload();
   if (!users.empty()) preload += (preload.empty() ? "" : ":") + users;
   if (!preload.empty()) ours.push_back("LD_PRELOAD=" + preload);
@@ -292,7 +320,8 @@ std::vector<std::string> environment_of(const Configuration& configuration,
 
 std::vector<std::string> pasted_environment(const Configuration& configuration) {
   std::vector<std::string> pasted;
-  if (!configuration.library.empty()) pasted.push_back("LD_PRELOAD=" + configuration.library);
+  const std::string preload = preload_of(configuration);
+  if (!preload.empty()) pasted.push_back("LD_PRELOAD=" + preload);
   pasted.insert(pasted.end(), configuration.settings.begin(), configuration.settings.end());
   return pasted;
 }

@@ -8,13 +8,17 @@
 
 namespace mla {
 
+inline constexpr char kAnything = '*';
+
 struct Configuration {
   std::string name;
-  std::string library;                // preloaded; empty: what the program has without
+  std::string library;  // preloaded; empty: what the program has without
+  std::string libmla;   // preloaded before it: the path of libmla.so; empty: not preloaded
   std::vector<std::string> settings;  // "VARIABLE=value", LD_PRELOAD not among them
-  bool records = false;               // libmla.so is preloaded too, to see what it costs
+  bool records = false;               // shows what recording costs, and is no candidate
   // What must be found in the process for the figures to count, as the file names of libraries
-  // begin: "libjemalloc.". Empty: no allocator's library may be in it. "*": nothing is required.
+  // begin: "libjemalloc.". Empty: no allocator's library may be in it. kAnything: nothing is
+  // required.
   std::string expected;
 };
 
@@ -39,8 +43,8 @@ ConfigurationList choose_configurations(const ConfigurationChoice& choice,
                                         const ProgramFile& program);
 
 // This process's environment with those of the configuration. Allocators that LD_PRELOAD already
-// names, and libmla.so, are taken out of it, other libraries stay. `recording_directory`: for
-// libmla.so, where configuration.records.
+// names, and libmla.so, are taken out of it, other libraries stay. `recording_directory`: where
+// libmla.so, if it is preloaded, may put files.
 std::vector<std::string> environment_of(const Configuration& configuration,
                                         const std::string& recording_directory);
 

@@ -12,7 +12,8 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 }  // namespace
 
 std::string why_no_effect(const Configuration& configuration, const TreeSampler::Largest& largest) {
-  if (configuration.expected == "*" || largest.state == Mappings::kUnreadable) return "";
+  const bool anything = configuration.expected == std::string(1, kAnything);
+  if (anything || largest.state == Mappings::kUnreadable) return "";
   const std::string process = largest.executable + " (pid " + std::to_string(largest.pid) + ")";
   const auto& libraries = largest.libraries;
   if (configuration.expected.empty()) {
@@ -23,7 +24,8 @@ std::string why_no_effect(const Configuration& configuration, const TreeSampler:
       std::any_of(libraries.begin(), libraries.end(), [&](const std::string& library) {
         return base_name(library).starts_with(configuration.expected);
       });
-  if (configuration.library.empty() && loaded) return "";  // linked by the program itself
+  const bool preloads = !configuration.library.empty() || !configuration.libmla.empty();
+  if (!preloads && loaded) return "";  // linked by the program itself
   std::string why = why_no_preload(inspect_program(largest.executable));
   if (!why.empty()) return why;
   return loaded ? "" : process + " has not loaded " + configuration.expected + "so";

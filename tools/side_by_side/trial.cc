@@ -53,7 +53,7 @@ class Input {
   int fd_ = -1;
 };
 
-// Holds the recordings of a run whose only purpose is their cost, and removes them.
+// Holds the recordings of a run, in which only their cost matters, and removes them.
 class Recordings {
  public:
   explicit Recordings(bool wanted) {
@@ -93,7 +93,7 @@ class Trial {
         configuration_(configuration),
         interruption_(interruption),
         while_waiting_(while_waiting),
-        recordings_(configuration.records) {}
+        recordings_(!configuration.libmla.empty()) {}
 
   TrialResult run() {
     try {
