@@ -16,8 +16,8 @@ namespace {
 #define MLA_STRING2(x) #x
 #define MLA_STRING(x) MLA_STRING2(x)
 
-// The registers of the function it stands in. Of aarch64, libunwind has no function for this, but its
-// header has assembly.
+// The registers of the function it stands in. For aarch64, libunwind has no function that does it,
+// but assembly in its header.
 #if defined(__x86_64__)
 #define MLA_GET_CONTEXT(context) unw.get_context(context)
 #else
