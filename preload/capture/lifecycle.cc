@@ -13,6 +13,7 @@
 #include "capture/stack_trie.h"
 #include "capture/thread_local.h"
 #include "capture/ticks.h"
+#include "capture/unwind_step.h"
 #include "segment/control.h"
 #include "segment/own_memory.h"
 #include "segment/segment.h"
@@ -186,7 +187,7 @@ void start_recording(char** environment, const Settings& chosen, uint32_t smalle
 void finish_start(const char* complaint) {
   if (fate != Fate::kStarted) return;
   ReentryGuard guard;
-  const bool often = settings.reference_unwinder || settings.unwind_check != 0;
+  const bool often = settings.reference_unwinder || settings.unwind_check != 0 || !kHasUnwindRules;
   if (!load_reference_unwinder(settings.reference_unwinder, often) && often) {
     add_note("libunwind.so.8 is not installed (package libunwind8): its checks were not made");
   }

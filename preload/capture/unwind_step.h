@@ -19,6 +19,13 @@ struct StepInfo {
   uintptr_t fp_slot;
 };
 
+// Whether rules of this architecture are known. If not, libunwind takes every stack.
+#if defined(__x86_64__)
+inline constexpr bool kHasUnwindRules = true;
+#else
+inline constexpr bool kHasUnwindRules = false;
+#endif
+
 #if defined(__x86_64__)
 
 // The state of a frame while it waits for the call it made (or was interrupted).
