@@ -14,7 +14,9 @@ bool SampleTable::lock(Part& part) {
     if (seen == 2) return false;
     if (spins >= kSpinsBeforeYield) sys::call(SYS_sched_yield);
   }
-  part.locked.store(2, std::memory_order_relaxed);
+  // Only while it is still held: its holder may be there after all, and its unlock() ends this.
+  uint32_t held = 1;
+  part.locked.compare_exchange_strong(held, 2, std::memory_order_relaxed);
   return false;
 }
 

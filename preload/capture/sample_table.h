@@ -67,7 +67,9 @@ class SampleTable {
   static constexpr uint8_t kSaturated = 255;  // stays: the page is then always looked up
 
   struct Part {
-    std::atomic<uint32_t> locked;  // 2: its holder was left by a siglongjmp, nobody waits again
+    // 2: held for so long that nobody waits for it any more. Its holder has lost its processor, and
+    // will unlock it, or was left by a siglongjmp.
+    std::atomic<uint32_t> locked;
     uint32_t count = 0;
     uint32_t capacity = 0;  // power of two
     SampledBlock* slots = nullptr;

@@ -83,7 +83,7 @@ TEST_F(StackTrieTest, SameStackSameNode) {
 
 TEST_F(StackTrieTest, ThreadsThatMeetAtTheSameStacks) {
   constexpr uint32_t kThreads = 4;
-  constexpr uint32_t kStacks = 5000;
+  constexpr uint32_t kStacks = 5003;  // a prime: all threads come by all of them
   std::vector<std::vector<SiteId>> sites(kThreads, std::vector<SiteId>(kStacks));
   std::vector<std::thread> threads;
   for (uint32_t t = 0; t < kThreads; ++t) {
