@@ -35,3 +35,10 @@ mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)
 mla_program_test(e2e real_programs ${MLA_E2E}/real_test.py usual)
 mla_program_test(e2e real_programs_on_other_allocators ${MLA_E2E}/real_test.py others)
 set_tests_properties(e2e.real_programs_on_other_allocators PROPERTIES LABELS "e2e;long")
+
+foreach(extent short whole)
+  mla_program_test(e2e unwind_check_${extent} ${MLA_E2E}/unwind_check_test.py ${extent})
+  set_property(TEST e2e.unwind_check_${extent} APPEND PROPERTY ENVIRONMENT
+               "MLA_SPECIAL_FRAMES=$<TARGET_FILE:golden_stacks>")
+endforeach()
+set_tests_properties(e2e.unwind_check_whole PROPERTIES LABELS "e2e;long")
