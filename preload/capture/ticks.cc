@@ -95,10 +95,9 @@ void tick(uint64_t now, bool with_history) {
 
 }  // namespace
 
-void tick_if_due() {
-  adjust_sampling();
-  const uint64_t now = sys::now_ns(CLOCK_MONOTONIC);
-  if (now >= next_point_ns.load(kRelaxed)) tick(now, false);
+void tick_if_due(uint64_t now_ns) {
+  adjust_sampling(now_ns);
+  if (now_ns >= next_point_ns.load(kRelaxed)) tick(now_ns, false);
 }
 
 void tick_at_exit() { tick(sys::now_ns(CLOCK_MONOTONIC), true); }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sixty-four threads that free each other's blocks, end, and are followed by others: what is
-recorded of every call site is what the program's own journal says, and no event is lost uncounted. mla's
-memory is bounded by the heap's, and printed.
+recorded of every call site is what the program's own journal says, and no event is lost uncounted.
+mla's memory is bounded by the heap's, and printed.
 
 Argument: short (5 seconds), or whole (60).
 """

@@ -11,6 +11,7 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_reentry_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_rule_cache_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_sample_table_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_sampler_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_sampling_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_segment_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_settings_test.cc
@@ -22,6 +23,7 @@ add_executable(preload_tests
   ${preload}/capture/peak.cc
   ${preload}/capture/rule_cache.cc
   ${preload}/capture/sample_table.cc
+  ${preload}/capture/sampler.cc
   ${preload}/capture/sampling.cc
   ${preload}/capture/shard.cc
   ${preload}/capture/sites.cc
