@@ -13,6 +13,7 @@
 #include "capture/stack_trie.h"
 #include "capture/thread_local.h"
 #include "capture/ticks.h"
+#include "capture/unwind_step.h"
 #include "segment/control.h"
 #include "segment/own_memory.h"
 #include "segment/segment.h"
@@ -89,7 +90,7 @@ void make_file() {
     return;
   }
   mark_replaced_recordings(kWorthExecuted.allocations, kWorthExecuted.age_ns);
-  tick_if_due();
+  tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
   set_mode(recording_mode());
 }
 
@@ -135,7 +136,6 @@ void become_child() {
   reset_trie_after_fork();
   reset_sites_after_fork();
   rule_cache.reset_after_fork();
-  sample_table.reset_after_fork();
   reset_peak_after_fork();
   reset_ticks_after_fork();
   if (!mapping_table.reset_after_fork()) segment.count_loss(Loss::kNoMapping);
@@ -186,7 +186,7 @@ void start_recording(char** environment, const Settings& chosen, uint32_t smalle
 void finish_start(const char* complaint) {
   if (fate != Fate::kStarted) return;
   ReentryGuard guard;
-  const bool often = settings.reference_unwinder || settings.unwind_check != 0;
+  const bool often = settings.reference_unwinder || settings.unwind_check != 0 || !kHasUnwindRules;
   if (!load_reference_unwinder(settings.reference_unwinder, often) && often) {
     add_note("libunwind.so.8 is not installed (package libunwind8): its checks were not made");
   }
@@ -227,7 +227,7 @@ void note_exit(int code, bool code_known) {
   if (sys::getpid() != segment.header().pid) return;  // a vfork child, in its parent's memory
   if (thread_local_state.shard != nullptr) {
     refresh_totals(*thread_local_state.shard);
-    refresh_thread_name(*thread_local_state.shard);
+    refresh_thread_name(*thread_local_state.shard, sys::now_ns(CLOCK_MONOTONIC));
   }
   tick_at_exit();
   format::SegmentHeader& h = segment.header();

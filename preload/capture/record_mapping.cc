@@ -92,7 +92,7 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   bump(counter->alloc_bytes, bytes);
   segment.header().mapped_bytes.fetch_add(bytes, kRelaxed);
   if (event.is_pending()) pending_bytes += bytes;
-  tick_if_due();
+  tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
 }
 
 void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released) {

@@ -59,8 +59,10 @@ __attribute__((noinline)) void refresh(Shard& shard) {
   refresh_totals(shard);
   if (!due) return;
   shard.events_left = Shard::kEventsPerRefresh;
-  refresh_thread_name(shard);
-  tick_if_due();
+  // A few milliseconds behind, and half the price.
+  const uint64_t now = sys::now_ns(CLOCK_MONOTONIC_COARSE);
+  refresh_thread_name(shard, now);
+  tick_if_due(now);
 }
 
 inline void after_event(Shard& shard) {
@@ -154,17 +156,15 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
 }
 
 void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallContext& from) {
+  const uint64_t begin = sys::now_ns(CLOCK_MONOTONIC);
   SampleWeight weight;
   if (!is_sample(shard, bytes == 0 ? 1 : bytes, weight)) return;
-  const uint64_t begin = sys::now_ns(CLOCK_MONOTONIC);
   count_sample(shard, block, weight, heap_site(shard, from));
   refresh_totals(shard);
-  refresh_thread_name(shard);
-  // A thread that lost its processor meanwhile did not use it for so long.
-  constexpr uint64_t kLongest = 50'000;
-  const uint64_t took = sys::now_ns(CLOCK_MONOTONIC) - begin;
-  segment.header().sampling_ns.fetch_add(took < kLongest ? took : kLongest, kRelaxed);
-  tick_if_due();
+  refresh_thread_name(shard, begin);
+  const uint64_t end = sys::now_ns(CLOCK_MONOTONIC);
+  count_sampling_time(end - begin);
+  tick_if_due(end);
 }
 
 }  // namespace
@@ -249,6 +249,30 @@ LiveBlock take_block(const void* block) {
   return taken;
 }
 
+namespace {
+
+// The time of one in kEvery frees that sampling costs, as long as there is a budget to be kept.
+class FreeTimer {
+ public:
+  FreeTimer() {
+    Shard* shard = thread_local_state.shard;
+    if (has_budget() && shard != nullptr && ++shard->slow_frees % kEvery == 0) {
+      begin_ = sys::now_ns(CLOCK_MONOTONIC);
+    }
+  }
+  ~FreeTimer() {
+    if (begin_ != 0) count_sampling_time(sys::now_ns(CLOCK_MONOTONIC) - begin_, kEvery);
+  }
+  FreeTimer(const FreeTimer&) = delete;
+  FreeTimer& operator=(const FreeTimer&) = delete;
+
+ private:
+  static constexpr uint32_t kEvery = 16;
+  uint64_t begin_ = 0;
+};
+
+}  // namespace
+
 void count_free(const LiveBlock& block) {
   if (block.site == SiteId::kNone) return;
   const EventScope event;
@@ -262,9 +286,11 @@ void count_free(const LiveBlock& block) {
   after_event(*shard);
 }
 
+// With sampling: of a block on a page with samples.
 void record_free_slowly(const void* block) {
   const EventScope event;
   if (!event.entered()) return;
+  const FreeTimer timer;
   const LiveBlock taken = take_recorded(reinterpret_cast<uintptr_t>(block));
   Shard* shard = current_shard();
   if (__builtin_expect(taken.site == SiteId::kNone || shard == nullptr, 0)) {

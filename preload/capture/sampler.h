@@ -8,6 +8,7 @@
 #include "capture/sample_table.h"
 #include "capture/shard.h"
 #include "segment/control.h"
+#include "segment/segment.h"
 #include "segment/settings.h"
 
 namespace mla {
@@ -23,12 +24,19 @@ void start_sampling(const Settings& settings);
 // Mode of a process that records into its file: kRecording or kSampling.
 Mode recording_mode();
 
-// An allocation of `bytes` has brought the thread's countdown below 0 (or the thread is new to this
-// interval). Starts the next countdown. True if the allocation is a sample; `weight` says for what.
+// An allocation of `bytes` has brought the thread's countdown below 0 (or the thread has none yet).
+// Starts the next countdown. True if the allocation is a sample; `weight` says for what.
 bool is_sample(Shard& shard, uint64_t bytes, SampleWeight& weight);
 
-// Takes up what was asked for from outside (`mla ctl`), and keeps to the budget. At ticks.
-void adjust_sampling();
+inline bool has_budget() { return segment.header().budget_ppm != 0; }
+
+// Takes up what was asked for from outside (`mla ctl`), and keeps to the budget. `now_ns`: of
+// CLOCK_MONOTONIC.
+void adjust_sampling(uint64_t now_ns);
+
+// `took_ns` went by between two readings of the clock around work for samples; `times` as often
+// it was not measured.
+void count_sampling_time(uint64_t took_ns, uint64_t times = 1);
 
 // In a forked child: its CPU time begins anew.
 void reset_sampler_after_fork();

@@ -50,7 +50,7 @@ void begin_thread(Shard& shard) {
   record->shard = shard.index;
   record->start_ns = segment.since_start_ns();
   record->state.store(1, kRelaxed);
-  refresh_thread_name(shard);
+  refresh_thread_name(shard, sys::now_ns(CLOCK_MONOTONIC));
   record->tid.store(shard.tid, std::memory_order_release);  // acquired by the reader
 }
 
@@ -64,7 +64,7 @@ void end_thread(void* p) {
   // file it may only be touched within an EventScope.
   if (is_recording(current_mode())) {
     refresh_totals(shard);
-    refresh_thread_name(shard);
+    refresh_thread_name(shard, sys::now_ns(CLOCK_MONOTONIC));
     if (ThreadRecord* record = thread_record(shard)) {
       record->end_ns.store(segment.since_start_ns(), kRelaxed);
       record->state.store(2, kRelaxed);
@@ -169,14 +169,13 @@ void refresh_totals(Shard& shard) {
   note_live_bytes(live);
 }
 
-void refresh_thread_name(Shard& shard) {
+void refresh_thread_name(Shard& shard, uint64_t now_ns) {
   ThreadRecord* record = thread_record(shard);
-  const uint64_t now = sys::now_ns(CLOCK_MONOTONIC_COARSE);
-  if (record == nullptr || (shard.name_read_ns != 0 && now - shard.name_read_ns < kNamePeriod &&
+  if (record == nullptr || (shard.name_read_ns != 0 && now_ns - shard.name_read_ns < kNamePeriod &&
                             record->state.load(kRelaxed) == 1)) {
     return;
   }
-  shard.name_read_ns = now;
+  shard.name_read_ns = now_ns;
   uint64_t name[2] = {};
   if (sys::prctl(PR_GET_NAME, name) != 0) return;
   record->name[0].store(name[0], kRelaxed);

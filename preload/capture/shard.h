@@ -39,6 +39,7 @@ struct Shard {
   uint64_t freed_count;
   uint64_t name_read_ns;
   uint64_t sampled_at_interval;  // of the distance this thread is counting down; 0: none yet
+  uint32_t slow_frees;           // with sampling, those that had to be looked up
   SampleRandom random;
   uint64_t captures;
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
@@ -77,8 +78,8 @@ inline format::CounterRecord* counter_of(Shard& shard, format::SiteId site) {
 // Brings the header's totals, the peak and the thread's record up to date.
 void refresh_totals(Shard& shard);
 
-// Refreshes the name of the attached thread.
-void refresh_thread_name(Shard& shard);
+// Refreshes the name of the attached thread, once a second. `now_ns`: of CLOCK_MONOTONIC.
+void refresh_thread_name(Shard& shard, uint64_t now_ns);
 
 // Detaches threads from their shards when they end. Call once, from the constructor.
 void watch_thread_ends();

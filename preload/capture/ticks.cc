@@ -99,11 +99,9 @@ void tick(uint64_t now, bool with_history) {
 
 }  // namespace
 
-void tick_if_due() {
-  adjust_sampling();
-  // The coarse clock is a few milliseconds behind, and half the price.
-  if (sys::now_ns(CLOCK_MONOTONIC_COARSE) >= next_point_ns.load(kRelaxed))
-    tick(sys::now_ns(CLOCK_MONOTONIC), false);
+void tick_if_due(uint64_t now_ns) {
+  adjust_sampling(now_ns);
+  if (now_ns >= next_point_ns.load(kRelaxed)) tick(sys::now_ns(CLOCK_MONOTONIC), false);
 }
 
 void tick_at_exit() { tick(sys::now_ns(CLOCK_MONOTONIC), true); }

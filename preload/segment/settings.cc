@@ -119,6 +119,8 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
     settings.budget_ppm = parse_percent(budget);
     if (settings.budget_ppm == 0) complain(text, "MLA_BUDGET", budget, "a percentage, such as 1%");
     constexpr uint64_t kUsual = 512 * 1024;
+    constexpr uint64_t kFinest = 16 * 1024;
+    settings.finest_interval = settings.sample_interval == 0 ? kFinest : settings.sample_interval;
     if (settings.budget_ppm != 0 && settings.sample_interval == 0)
       settings.sample_interval = kUsual;
   }

@@ -11,6 +11,7 @@ struct Settings {
   bool follow = true;               // MLA_FOLLOW=0: do not record programs this one executes
   bool reference_unwinder = false;  // MLA_UNWIND=libunwind
   uint64_t sample_interval = 0;     // MLA_SAMPLE=BYTES; 0: record every allocation
+  uint64_t finest_interval = 0;     // the budget makes it no finer
   uint32_t budget_ppm = 0;          // MLA_BUDGET=PERCENT of CPU time for samples; 0: none
   uint32_t unwind_check = 0;        // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
 };
