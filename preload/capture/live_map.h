@@ -133,6 +133,46 @@ class LiveMap {
     }
   }
 
+  // Whether a block was ever entered in [low, high), to the 16 KiB. Asks the kernel: one system
+  // call for each 4 MiB that hold or held blocks, up to the first hit.
+  bool ever_held(uintptr_t low, uintptr_t high) const;
+
+  // Visits the blocks of one page after another, upwards. Reads only resident pages.
+  class Cursor {
+   public:
+    // Calls each(address, block) for every block that begins in [page, page + 4096), which is
+    // aligned. Over ptmalloc2 an address may be 16 bytes too low.
+    template <class Each>
+    void visit(const LiveMap& map, uintptr_t page, Each each) {
+      if (page >> kLeafBits != span_) enter(map, page);
+      if (leaf_ == nullptr) return;
+      const uint64_t first = (page & (kLeafSpan - 1)) >> map.shift_;
+      const uint64_t end = first + (4096 >> map.shift_);
+      if ((resident_[first / kSlotsPerPage] & 1) == 0) return;
+      for (uint64_t s = first; s < end; ++s) {
+        const uint64_t seen = leaf_[s].load(std::memory_order_relaxed);
+        if (seen == 0) continue;
+        const uintptr_t address = page + ((s - first) << map.shift_);
+        if ((seen & kPairFlag) == 0) {
+          each(address, unpack(seen));
+          continue;
+        }
+        for (uint32_t at = 0; at < 2; ++at) {
+          const LiveBlock half = unpack_half_of(seen, at);
+          if (half.site != format::SiteId::kNone) each(address + 8 * uintptr_t{at}, half);
+        }
+      }
+    }
+    // What was resident may have changed.
+    void forget() { span_ = ~uintptr_t{0}; }
+
+   private:
+    void enter(const LiveMap& map, uintptr_t page);
+    uintptr_t span_ = ~uintptr_t{0};
+    const std::atomic<uint64_t>* leaf_ = nullptr;
+    unsigned char resident_[1024] = {};
+  };
+
   // Makes every block one of generation 0. Call in a forked child, with no other thread.
   void forget_generations();
   // Resident bytes of the leaves. Asks the kernel: one system call per leaf.

@@ -32,7 +32,7 @@ bool SampleTable::grow(Part& part) {
   }
   if (part.capacity != 0) {
     const size_t old = (part.capacity * sizeof(SampledBlock) + 4095) & ~size_t{4095};
-    sys::munmap(part.slots, old);
+    own_unmap(part.slots, old);
     own_private_bytes.fetch_sub(old, std::memory_order_relaxed);
   }
   part.slots = slots;
@@ -65,7 +65,7 @@ bool SampleTable::add_to_page(uintptr_t address, bool one_more) {
     if (place.compare_exchange_strong(leaf, fresh, std::memory_order_acq_rel)) {
       leaf = fresh;
     } else {
-      sys::munmap(fresh, kBytes);
+      own_unmap(fresh, kBytes);
     }
   }
   Page& page = leaf[(address & (kLeafSpan - 1)) >> kPageBits];
@@ -117,6 +117,20 @@ bool SampleTable::take(uintptr_t address, SampledBlock& out) {
   unlock(part);
   if (out.address != 0) add_to_page(address, false);
   return true;
+}
+
+bool SampleTable::may_hold_any(uintptr_t low, uintptr_t high) const {
+  if (high > kAddressLimit) high = kAddressLimit;
+  while (low < high) {
+    const Page* leaf = directory_[low >> kLeafBits].load(std::memory_order_acquire);
+    const uintptr_t leaf_end = ((low >> kLeafBits) + 1) << kLeafBits;
+    const uintptr_t end = high < leaf_end ? high : leaf_end;
+    for (; leaf != nullptr && low < end; low += 1ULL << kPageBits) {
+      if (may_hold(low)) return true;
+    }
+    low = end;
+  }
+  return false;
 }
 
 void SampleTable::forget_generations() {

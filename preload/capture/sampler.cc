@@ -55,7 +55,7 @@ void start_sampling(const Settings& settings) {
   budget_ppm = settings.budget_ppm;
   finest_interval = settings.sample_interval;
   segment.header().budget_ppm = budget_ppm;
-  set_interval(settings.sample_interval == 0 ? format::kExactInterval : settings.sample_interval);
+  set_interval(settings.sample_interval);
 }
 
 Mode recording_mode() {
@@ -67,8 +67,7 @@ bool is_sample(Shard& shard, uint64_t bytes, SampleWeight& weight) {
   ThreadLocal& local = thread_local_state;
   const uint64_t interval = sampling_interval.load(kRelaxed);
   if (interval == format::kOffInterval) {
-    local.countdown = kBytesBetweenLooks;
-    adjust_sampling();
+    local.countdown = kBytesBetweenLooks;  // the caller's tick looks
     return false;
   }
   const auto size = static_cast<int64_t>(bytes);

@@ -1,5 +1,6 @@
 #include "capture/ticks.h"
 
+#include "capture/ledger.h"
 #include "capture/live_map.h"
 #include "capture/module_unload.h"
 #include "capture/peak.h"
@@ -99,13 +100,18 @@ void tick_if_due() {
   adjust_sampling();
   const uint64_t now = sys::now_ns(CLOCK_MONOTONIC);
   if (now >= next_point_ns.load(kRelaxed)) tick(now, false);
+  ledger_if_due(now);
 }
 
-void tick_at_exit() { tick(sys::now_ns(CLOCK_MONOTONIC), true); }
+void tick_at_exit() {
+  tick(sys::now_ns(CLOCK_MONOTONIC), true);
+  ledger_at_exit();
+}
 
 void reset_ticks_after_fork() {
   next_point_ns.store(0, kRelaxed);
   next_history_ns.store(0, kRelaxed);
+  reset_ledger_after_fork();
 }
 
 }  // namespace mla
