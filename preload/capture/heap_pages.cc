@@ -28,9 +28,13 @@ void HeapPages::add(uint32_t site, uint64_t requested, uint64_t rounding, uint64
   requested_ += requested;
   rounding_ += rounding;
   header_ += header;
-  if (on_page_ == kMostOnPage) return;
   // At least a byte: a block of none holds its page too.
-  block_[on_page_++] = {site, static_cast<uint32_t>(requested + rounding + 1)};
+  const auto bytes = static_cast<uint32_t>(requested + rounding + 1);
+  if (on_page_ != 0 && block_[on_page_ - 1].site == site) {  // neighbours are often alike
+    block_[on_page_ - 1].bytes += bytes;
+  } else if (on_page_ != kMostOnPage) {
+    block_[on_page_++] = {site, bytes};
+  }
 }
 
 void HeapPages::count(uintptr_t page, bool resident) {
@@ -78,6 +82,7 @@ void HeapPages::count(uintptr_t page, bool resident) {
 }
 
 void HeapPages::charge(uint64_t free_bytes) {
+  if (free_bytes == 0) return;
   uint64_t all = 0;
   for (uint32_t i = 0; i < on_page_; ++i) all += block_[i].bytes;
   for (uint32_t i = 0; i < on_page_; ++i) {

@@ -27,6 +27,7 @@ constexpr uint64_t kSliceShare = 20;
 constexpr uint64_t kSliceShareAsked = 1;  // someone waits
 constexpr uint64_t kFirstWalkAfter = 300 * kMs;
 constexpr uint64_t kWalkShare = 200;
+constexpr uint64_t kWalkShareAfterChange = 40;
 constexpr uint64_t kLeastBetweenWalks = 1000 * kMs;
 constexpr uint64_t kLeastAfterChange = 250 * kMs;
 constexpr uint64_t kBigChange = 8 << 20;
@@ -156,9 +157,9 @@ void end_walk(uint64_t now) {
   work->walk.drop();
   work->walking = work->asked = false;
   const uint64_t rest = work->cost_ns * kWalkShare;
-  const uint64_t half = rest / 2;
+  const uint64_t soon = work->cost_ns * kWalkShareAfterChange;
   next_slice_ns.store(now + (rest > kLeastBetweenWalks ? rest : kLeastBetweenWalks), kRelaxed);
-  next_after_change_ns.store(now + (half > kLeastAfterChange ? half : kLeastAfterChange), kRelaxed);
+  next_after_change_ns.store(now + (soon > kLeastAfterChange ? soon : kLeastAfterChange), kRelaxed);
 }
 
 // One slice. `budget_ns`: about how long it may take.
