@@ -1,6 +1,7 @@
 // mla why: where the resident memory of a process is, and what would make it smaller.
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "commands.h"
@@ -71,21 +72,21 @@ Explanation explain(const Options& options, const std::string& path, Snapshot& s
   if (options.probe && recording == nullptr) {
     throw Error(options.recording, "is not being recorded", "--probe needs a living process");
   }
-  if (recording != nullptr) ask_for_ledger(*recording);
+  std::optional<uint64_t> resident;
+  Explanation explanation;
+  if (recording != nullptr) {
+    ask_for_ledger(*recording);
+    resident = resident_bytes(static_cast<uint32_t>(recording->pid()));
+    explanation.now_ns = recording->now_ns();
+  }
   snapshot = read_snapshot(path);
   if (snapshot.ledger.empty()) {
-    throw Error(path, "has no ledger: its process has not allocated for 0.3 s after its start",
+    throw Error(path, "has no ledger: its process has not allocated 0.05 s after its start",
                 "ask again later, or record a longer run");
   }
-  Explanation explanation;
-  MemoryNow memory = last_recorded_memory(snapshot);
-  if (recording != nullptr) {
-    explanation.now_ns = recording->now_ns();
-    if (const auto resident = resident_bytes(snapshot.process.pid)) {
-      memory = {*resident, explanation.now_ns};
-      explanation.live = true;
-    }
-  }
+  explanation.live = resident.has_value();
+  const MemoryNow memory = resident ? MemoryNow{*resident, explanation.now_ns}
+                                    : last_recorded_memory(snapshot);
   explanation.ledger = make_ledger(snapshot, memory);
   explanation.finding = diagnose(snapshot, explanation.ledger);
   if (options.probe) {

@@ -108,6 +108,7 @@ void write_why_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& sym
   for (const ResidentFile& file : snapshot.files) {
     document["files"].push_back({{"path", valid_utf8(file.path)}, {"bytes", file.resident}});
   }
+  document["trims"] = snapshot.trim.count;
   document["walk"] = walk_of(snapshot.ledger.back());
   document["history"] = history_of(snapshot);
   document["probe"] = nullptr;

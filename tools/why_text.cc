@@ -133,7 +133,8 @@ class WhyText {
            (ledger_.pinned_pages == 1 ? "is" : "are") + " kept by live blocks");
     }
     const LedgerPoint& walk = snapshot_.ledger.back();
-    if (walk.statistics_ns != 0) {
+    constexpr uint64_t kSameTime = 1'000'000'000;
+    if (walk.statistics_ns != 0 && walk.t_ns < walk.statistics_ns + kSameTime) {
       const format::AllocatorStatistics& a = walk.allocator;
       std::string text = "the allocator says: " + human_bytes(a.allocated) + " given out";
       if (a.free_kept != 0) text += ", " + human_bytes(a.free_kept) + " free and kept";

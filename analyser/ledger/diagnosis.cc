@@ -1,29 +1,37 @@
 #include "ledger/diagnosis.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace mla {
 
 namespace {
 
-constexpr uint64_t kLeastIdle = 8 << 20;
-constexpr uint64_t kIdleShare = 5;
+constexpr uint64_t kLeastBytes = 8 << 20;
 
 Diagnosis judge(const Ledger& ledger, const LiveGrowth& growth) {
   if (growth.growing) return Diagnosis::kLiveGrowth;
   const uint64_t own = ledger.bucket(BucketKind::kMla);
   const uint64_t rss = ledger.rss_bytes > own ? ledger.rss_bytes - own : 0;
-  if (ledger.idle() >= kLeastIdle && ledger.idle() >= rss / kIdleShare) {
+  struct Candidate {
+    BucketKind kind;
+    Diagnosis diagnosis;
+  };
+  constexpr Candidate kCandidates[] = {{BucketKind::kPythonArenas, Diagnosis::kPythonArenas},
+                                       {BucketKind::kMappings, Diagnosis::kMappings},
+                                       {BucketKind::kStacks, Diagnosis::kStacks},
+                                       {BucketKind::kFiles, Diagnosis::kFiles}};
+  const Candidate largest = *std::max_element(
+      std::begin(kCandidates), std::end(kCandidates), [&](const Candidate& a, const Candidate& b) {
+        return ledger.bucket(a.kind) < ledger.bucket(b.kind);
+      });
+  const uint64_t bytes = ledger.bucket(largest.kind);
+  if (ledger.idle() >= kLeastBytes && ledger.idle() >= rss / 5 && ledger.idle() > bytes) {
     return ledger.bucket(BucketKind::kPinned) > ledger.bucket(BucketKind::kFree)
                ? Diagnosis::kPinned
                : Diagnosis::kRetention;
   }
-  const auto stands_out = [rss, &ledger](BucketKind kind) {
-    return ledger.bucket(kind) >= kLeastIdle && ledger.bucket(kind) / 2 >= rss / 5;
-  };
-  if (stands_out(BucketKind::kPythonArenas)) return Diagnosis::kPythonArenas;
-  if (stands_out(BucketKind::kMappings)) return Diagnosis::kMappings;
-  if (stands_out(BucketKind::kStacks)) return Diagnosis::kStacks;
-  if (stands_out(BucketKind::kFiles)) return Diagnosis::kFiles;
-  return Diagnosis::kNone;
+  return bytes >= kLeastBytes && bytes / 2 >= rss / 5 ? largest.diagnosis : Diagnosis::kNone;
 }
 
 void advise_other_allocator(const std::string& serving, std::vector<Advice>& advice) {

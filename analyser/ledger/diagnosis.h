@@ -34,9 +34,10 @@ struct Finding {
   std::vector<Advice> advice;  // most promising first
 };
 
-// In this order: growth (growth_of_live.h); a fifth of RSS, and 8 MiB, free in the heap: pinned if
-// more than half of it is on pages that live blocks keep, else retention; a bucket with 40 % of
-// RSS without mla itself: arenas, mappings, stacks, files.
+// In this order: growth (growth_of_live.h); a fifth of RSS without mla itself, 8 MiB at least, free
+// in the heap and more than there is in any of the other buckets below: pinned if more than half of
+// it is on pages that live blocks keep, else retention; the largest of arenas, mappings, stacks
+// and files when it has 40 % of RSS.
 Finding diagnose(const Snapshot& snapshot, const Ledger& ledger);
 
 }  // namespace mla

@@ -62,7 +62,8 @@ void split_heap(const Snapshot& snapshot, const LedgerPoint& walk, uint64_t heap
   }
 }
 
-void split_mappings(const Snapshot& snapshot, const LedgerPoint& walk, Ledger& ledger) {
+void split_mappings(const Snapshot& snapshot, const LedgerPoint& walk, uint64_t resident,
+                    Ledger& ledger) {
   uint64_t left = walk.mappings;
   uint64_t arenas = 0;
   for (const HeldPages& held : snapshot.held) {
@@ -73,8 +74,9 @@ void split_mappings(const Snapshot& snapshot, const LedgerPoint& walk, Ledger& l
       ledger.mappings.push_back({held.site_index, held.resident});
     }
   }
+  arenas = std::min(resident, scaled(arenas, resident, walk.mappings));
   ledger.buckets[static_cast<size_t>(BucketKind::kPythonArenas)] = arenas;
-  ledger.buckets[static_cast<size_t>(BucketKind::kMappings)] = left;
+  ledger.buckets[static_cast<size_t>(BucketKind::kMappings)] = resident - arenas;
 }
 
 void sort_by_bytes(std::vector<HeldBySite>& sites) {
@@ -138,15 +140,31 @@ Ledger make_ledger(const Snapshot& snapshot, const MemoryNow& now) {
     // Nothing is recorded: the allocator itself counts what it has given out.
     ledger.live_requested = walk.allocator.allocated;
   }
-  // A walk takes time: RSS in its middle is what it saw.
-  const uint64_t rss_then = walk.rss_begin / 2 + walk.rss_end / 2;
-  const uint64_t heap = now.rss_bytes >= rss_then ? walk.heap + (now.rss_bytes - rss_then)
-                                                  : less(walk.heap, rss_then - now.rss_bytes);
+  // A walk takes time, and RSS may move meanwhile: what it has seen in all is RSS of some moment of
+  // it, if it lies between the two ends.
+  const auto [least, most] = std::minmax(walk.rss_begin, walk.rss_end);
+  const uint64_t seen = walk.heap + walk.mappings + walk.stacks + walk.files + walk.shared +
+                        walk.own + walk.unknown;
+  const uint64_t rss_then = std::clamp(seen, least, most);
+  const uint64_t mapped = snapshot.totals.mapped_bytes;
+  uint64_t heap = walk.heap;
+  uint64_t mappings = walk.mappings;
+  if (now.rss_bytes >= rss_then) {
+    const uint64_t more = now.rss_bytes - rss_then;
+    const uint64_t of_mappings = std::min(more, less(mapped, walk.mapped));
+    mappings += of_mappings;
+    heap += more - of_mappings;
+  } else {
+    const uint64_t fewer = rss_then - now.rss_bytes;
+    const uint64_t of_mappings = std::min({fewer, less(walk.mapped, mapped), mappings});
+    mappings -= of_mappings;
+    heap = less(heap, fewer - of_mappings);
+  }
   ledger.stale = differ(now.rss_bytes, rss_then) ||
                  (walk.heap_map && differ(walk.live, ledger.live_requested) &&
                   differ(walk.heap, walk.heap + ledger.live_requested - walk.live));
   split_heap(snapshot, walk, heap, ledger);
-  split_mappings(snapshot, walk, ledger);
+  split_mappings(snapshot, walk, mappings, ledger);
   const auto set = [&ledger](BucketKind kind, uint64_t bytes) {
     ledger.buckets[static_cast<size_t>(kind)] = bytes;
   };

@@ -5,7 +5,8 @@
 //
 // A pure function of a Snapshot and of what the kernel says of the process's memory. The parts
 // are those of the process's last walk (format/ledger.h). What is alive is known to the moment from
-// the counters, and RSS may be newer than the walk too: what has changed since is the heap's.
+// the counters, and RSS may be newer than the walk too: what has changed since is ascribed to the
+// program's mappings as far as these have grown or shrunk, and else to the heap.
 #pragma once
 
 #include <array>

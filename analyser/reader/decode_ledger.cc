@@ -65,6 +65,7 @@ LedgerPoint point_of(const LedgerRecord& r) {
   p.shared = r.shared_resident;
   p.own = r.own_resident;
   p.unknown = r.unknown_resident;
+  p.mapped = r.mapped_bytes;
   p.statistics_ns = has(r, LedgerFlag::kStatistics) ? r.statistics_ns : 0;
   p.allocator = r.allocator;
   return p;

@@ -166,7 +166,7 @@ struct UnwindCheck {
 struct LedgerPoint {
   uint64_t t_ns = 0;
   uint64_t started_ns = 0;
-  uint64_t cost_ns = 0;     // of the walk that found this
+  uint64_t cost_ns = 0;     // CPU time of the walk that found this
   uint64_t longest_ns = 0;  // of its slices
   uint64_t slices = 0;
   bool heap_map = false;     // the parts of the heap are measured, not only its sum
@@ -191,6 +191,7 @@ struct LedgerPoint {
   uint64_t shared = 0;
   uint64_t own = 0;
   uint64_t unknown = 0;
+  uint64_t mapped = 0;         // address space of the program's mappings, then
   uint64_t statistics_ns = 0;  // when the allocator was asked; 0: never
   format::AllocatorStatistics allocator{};
 };

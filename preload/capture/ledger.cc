@@ -25,7 +25,7 @@ constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kSliceNs = 300'000;
 constexpr uint64_t kSliceShare = 20;
 constexpr uint64_t kSliceShareAsked = 1;  // someone waits
-constexpr uint64_t kFirstWalkAfter = 300 * kMs;
+constexpr uint64_t kFirstWalkAfter = 50 * kMs;
 constexpr uint64_t kWalkShare = 200;
 constexpr uint64_t kWalkShareAfterChange = 40;
 constexpr uint64_t kLeastBetweenWalks = 1000 * kMs;
@@ -142,6 +142,7 @@ void publish(uint64_t now) {
   record.detail = work->next_detail + 1;
   record.rss_begin = work->rss_begin;
   record.rss_end = read_resident_memory().rss;
+  record.mapped_bytes = h.mapped_bytes.load(kRelaxed);
   record.allocator = work->statistics;
   record.statistics_cost_ns = work->statistics_cost_ns;
   record.statistics_ns = work->statistics_ns == 0 ? 0 : since_start(work->statistics_ns);
@@ -164,6 +165,8 @@ void end_walk(uint64_t now) {
 
 // One slice. `budget_ns`: about how long it may take.
 void go_on(uint64_t now, uint64_t budget_ns, bool asked) {
+  // CPU time: a thread that loses its processor in a slice holds nobody up but itself.
+  const uint64_t begin = sys::now_ns(CLOCK_THREAD_CPUTIME_ID);
   if (!work->walking && !begin_walk(now, asked)) {
     next_slice_ns.store(now + 60'000 * kMs, kRelaxed);  // no /proc
     return;
@@ -171,7 +174,7 @@ void go_on(uint64_t now, uint64_t budget_ns, bool asked) {
   work->asked |= asked;
   const bool done = work->walk.step(budget_ns);
   const uint64_t end = sys::now_ns(CLOCK_MONOTONIC);
-  const uint64_t took = end - now;
+  const uint64_t took = sys::now_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
   work->cost_ns += took;
   ++work->slices;
   if (took > work->longest_ns) work->longest_ns = took;
@@ -239,7 +242,7 @@ void do_requests(uint64_t now, bool& asked) {
 void start_ledger(const Settings& settings) {
   const uint64_t now = segment.header().start_monotonic_ns;
   next_slice_ns.store(now + kFirstWalkAfter, kRelaxed);
-  next_after_change_ns.store(now + kFirstWalkAfter / 3, kRelaxed);
+  next_after_change_ns.store(now + kFirstWalkAfter, kRelaxed);
   trim_interval_ns = settings.trim_interval_ns;
   next_trim_ns.store(trim_interval_ns == 0 ? ~uint64_t{0} : now + trim_interval_ns, kRelaxed);
 }
@@ -289,7 +292,7 @@ void reset_ledger_after_fork() {
   }
   busy.store(0, kRelaxed);
   next_slice_ns.store(now + kFirstWalkAfter, kRelaxed);
-  next_after_change_ns.store(now + kFirstWalkAfter / 3, kRelaxed);
+  next_after_change_ns.store(now + kFirstWalkAfter, kRelaxed);
   if (trim_interval_ns != 0) next_trim_ns.store(now + trim_interval_ns, kRelaxed);
 }
 

@@ -39,9 +39,9 @@ struct AllocatorStatistics {
 struct LedgerRecord {
   std::atomic<uint64_t> t_ns;  // since start_monotonic_ns: end of the walk
   uint64_t started_ns;
-  uint64_t cost_ns;  // time spent in the slices
+  uint64_t cost_ns;     // CPU time of the slices
   uint64_t slices;
-  uint64_t longest_ns;  // of one slice
+  uint64_t longest_ns;  // CPU time of one slice
   uint64_t flags;       // LedgerFlag
   uint64_t detail;      // 1 or 2: the LedgerDetail of the same t_ns, until a later walk reuses it
   uint64_t rss_begin;
@@ -67,10 +67,12 @@ struct LedgerRecord {
   uint64_t own_resident;     // mla's own
   uint64_t unknown_resident;
 
+  uint64_t mapped_bytes;  // SegmentHeader::mapped_bytes at t_ns
+
   uint64_t statistics_ns;  // when `allocator` was read; 0: never
   uint64_t statistics_cost_ns;
   AllocatorStatistics allocator;
-  uint64_t reserved[28];
+  uint64_t reserved[27];
 };
 static_assert(sizeof(LedgerRecord) == 512);
 inline constexpr uint32_t kLedgerSlots = 32;

@@ -12,7 +12,7 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why --help --version" -- "$cur"))
     return
   fi
   if [[ $command == run ]]; then
@@ -57,6 +57,7 @@ _mla() {
     analyse) options="--rule --previous --unit --csv --json --peak --overshoot --excess --error
                       --invalid-count --help" ;;
     leaks) options="--json --peak --overshoot --error --invalid-count --help" ;;
+    why) options="--json --probe --help" ;;
     *) return ;;
   esac
   if [[ $cur == -* ]]; then
@@ -64,7 +65,7 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks | ctl) _mla_recordings ;;
+    report | leaks | ctl | why) _mla_recordings ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
   esac
