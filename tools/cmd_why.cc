@@ -85,8 +85,8 @@ Explanation explain(const Options& options, const std::string& path, Snapshot& s
                 "ask again later, or record a longer run");
   }
   explanation.live = resident.has_value();
-  const MemoryNow memory = resident ? MemoryNow{*resident, explanation.now_ns}
-                                    : last_recorded_memory(snapshot);
+  const MemoryNow memory =
+      resident ? MemoryNow{*resident, explanation.now_ns} : last_recorded_memory(snapshot);
   explanation.ledger = make_ledger(snapshot, memory);
   explanation.finding = diagnose(snapshot, explanation.ledger);
   if (options.probe) {
@@ -123,13 +123,13 @@ int why(const Options& options) {
 
 void add_why(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<Options>();
-  CLI::App& command = add_command(
-      app, "why", "Say why RSS is what it is: a ledger that adds up, and what to try",
-      "mla why [options] FILE|PID",
-      "Examples:\n"
-      "  mla why 4711\n"
-      "  mla why --probe 4711\n"
-      "  mla why --json mla-python3-4711.mla | jq .buckets");
+  CLI::App& command =
+      add_command(app, "why", "Say why RSS is what it is: a ledger that adds up, and what to try",
+                  "mla why [options] FILE|PID",
+                  "Examples:\n"
+                  "  mla why 4711\n"
+                  "  mla why --probe 4711\n"
+                  "  mla why --json mla-python3-4711.mla | jq .buckets");
   command.add_option("RECORDING", options->recording, "A recording, or the pid of a process")
       ->type_name("FILE|PID")
       ->required();

@@ -81,8 +81,9 @@ void write_why_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& sym
   document["allocator"] = allocator_of(snapshot);
   document["rss_bytes"] = ledger.rss_bytes;
   document["rss_t_s"] = seconds(ledger.t_ns);
-  document["age_s"] = explanation.live ? Json(seconds(explanation.now_ns) - seconds(ledger.walked_ns))
-                                       : Json(nullptr);
+  document["age_s"] = explanation.live
+                          ? Json(seconds(explanation.now_ns) - seconds(ledger.walked_ns))
+                          : Json(nullptr);
   for (size_t i = 0; i < kBucketKinds; ++i) {
     const auto kind = static_cast<BucketKind>(i);
     document["buckets"][bucket_name(kind)] = ledger.bucket(kind);

@@ -17,9 +17,9 @@ constexpr size_t kFramesShown = 8;
 
 const char* label(BucketKind kind) {
   static constexpr const char* kLabels[kBucketKinds] = {
-      "live, as requested",  "rounding",       "allocator's tables", "free, pages pinned",
-      "free, whole pages",   "Python arenas",  "other mappings",     "thread stacks",
-      "programs, libraries", "shared memory",  "mla itself"};
+      "live, as requested",  "rounding",      "allocator's tables", "free, pages pinned",
+      "free, whole pages",   "Python arenas", "other mappings",     "thread stacks",
+      "programs, libraries", "shared memory", "mla itself"};
   return kLabels[static_cast<size_t>(kind)];
 }
 
@@ -64,8 +64,8 @@ class WhyText {
     out_ << style_.bold() << cut_right(command_of(snapshot_.process), width_) << style_.off()
          << "\npid " << snapshot_.process.pid << ", " << status_name(snapshot_.status);
     if (!snapshot_.process.allocator.empty()) {
-      out_ << ", " << printable(snapshot_.process.allocator + " " +
-                                snapshot_.process.allocator_version);
+      out_ << ", "
+           << printable(snapshot_.process.allocator + " " + snapshot_.process.allocator_version);
     }
     out_ << "; RSS " << human_bytes(ledger_.rss_bytes);
     if (explanation_.live) {
@@ -75,8 +75,8 @@ class WhyText {
     }
     out_ << ", pages looked at ";
     if (explanation_.live) {
-      out_ << human_seconds(seconds(explanation_.now_ns - std::min(explanation_.now_ns,
-                                                                    ledger_.walked_ns)))
+      out_ << human_seconds(
+                  seconds(explanation_.now_ns - std::min(explanation_.now_ns, ledger_.walked_ns)))
            << " ago";
     } else {
       out_ << "after " << human_seconds(seconds(ledger_.walked_ns));
@@ -158,9 +158,8 @@ class WhyText {
       if (i == 0) out_ << '\n' << "  " << title << '\n';
       out_ << "  " << right(human_bytes(rows[i].bytes), 12) << "  "
            << counted(site.live_count, noun) << ", " << human_bytes(site.live_bytes) << " live\n"
-           << "      " << cut_right(one_line_stack(symbolizer_, site.native, kFramesShown),
-                                    width_ - 6)
-           << '\n';
+           << "      "
+           << cut_right(one_line_stack(symbolizer_, site.native, kFramesShown), width_ - 6) << '\n';
     }
   }
 
@@ -191,8 +190,8 @@ class WhyText {
     if (!explanation_.probe) return;
     const Probe& probe = *explanation_.probe;
     const bool less = probe.rss_after < probe.rss_before;
-    const uint64_t change = less ? probe.rss_before - probe.rss_after
-                                 : probe.rss_after - probe.rss_before;
+    const uint64_t change =
+        less ? probe.rss_before - probe.rss_after : probe.rss_after - probe.rss_before;
     out_ << "\n  probe: " << style_.bold() << "RSS " << human_bytes(probe.rss_before) << " -> "
          << human_bytes(probe.rss_after) << style_.off() << ": trimming gave back "
          << (less ? human_bytes(change) + ", " + percent(change, probe.rss_before) : "nothing")
@@ -202,12 +201,14 @@ class WhyText {
   void write_warnings() {
     std::vector<std::string> lines;
     if (ledger_.stale) {
-      lines.push_back("what is alive or resident has changed since the process looked at its pages: "
-                      "the parts of the heap are estimates");
+      lines.push_back(
+          "what is alive or resident has changed since the process looked at its pages: "
+          "the parts of the heap are estimates");
     }
     if (!ledger_.heap_map) {
-      lines.push_back("not every block is recorded (sampling): pinned pages and rounding are in "
-                      "\"free, whole pages\"");
+      lines.push_back(
+          "not every block is recorded (sampling): pinned pages and rounding are in "
+          "\"free, whole pages\"");
     }
     if (ledger_.incomplete) {
       lines.push_back("not all of the address space could be looked at: the residual has the rest");

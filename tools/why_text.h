@@ -20,7 +20,7 @@ struct Probe {
 struct Explanation {
   Ledger ledger;
   Finding finding;
-  bool live = false;  // RSS was read from the kernel now, not from the recording
+  bool live = false;    // RSS was read from the kernel now, not from the recording
   uint64_t now_ns = 0;  // of a live process, since the start of its recording
   std::optional<Probe> probe;
 };

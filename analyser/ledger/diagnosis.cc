@@ -40,9 +40,10 @@ void advise_other_allocator(const std::string& serving, std::vector<Advice>& adv
                       "free pages go back to the kernel after 1 s instead of 10 s"});
     advice.push_back({"MALLOC_CONF=narenas:2", "fewer arenas keep fewer partly used pages"});
   } else if (serving == "tcmalloc") {
-    advice.push_back({"TCMALLOC_AGGRESSIVE_DECOMMIT=1", "free spans go back to the kernel at once"});
-    advice.push_back({"TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES=4194304",
-                      "threads keep less of what they free"});
+    advice.push_back(
+        {"TCMALLOC_AGGRESSIVE_DECOMMIT=1", "free spans go back to the kernel at once"});
+    advice.push_back(
+        {"TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES=4194304", "threads keep less of what they free"});
   } else if (serving == "mimalloc") {
     advice.push_back({"MIMALLOC_DECOMMIT_DELAY=0", "free pages go back to the kernel at once"});
     advice.push_back({"MIMALLOC_PAGE_RESET=1", "so do pages of segments still in use"});
@@ -61,8 +62,8 @@ void advise_retention(const Snapshot& snapshot, std::vector<Advice>& advice) {
                       "trims once and says what that gives back"});
   }
   if (snapshot.process.allocator == "ptmalloc2") {
-    advice.push_back({"MLA_TRIM_INTERVAL=60s",
-                      "libmla calls malloc_trim while the program allocates"});
+    advice.push_back(
+        {"MLA_TRIM_INTERVAL=60s", "libmla calls malloc_trim while the program allocates"});
     advice.push_back({"MALLOC_TRIM_THRESHOLD_=131072",
                       "fixes the threshold, which glibc raises when large blocks are freed"});
   }
@@ -83,8 +84,9 @@ std::vector<Advice> advise(const Snapshot& snapshot, Diagnosis diagnosis) {
       advise_retention(snapshot, advice);
       break;
     case Diagnosis::kPinned:
-      advice.push_back({"allocate what lives long before what lives short, or from a pool of its own",
-                        "a few live blocks keep the pages named above; no trim can return them"});
+      advice.push_back(
+          {"allocate what lives long before what lives short, or from a pool of its own",
+           "a few live blocks keep the pages named above; no trim can return them"});
       advise_other_allocator(snapshot.process.allocator, advice);
       break;
     case Diagnosis::kPythonArenas:

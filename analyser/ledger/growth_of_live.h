@@ -13,7 +13,7 @@ namespace mla {
 
 struct LiveGrowth {
   bool growing = false;
-  uint64_t bytes = 0;   // from the first part's low to the last part's
+  uint64_t bytes = 0;    // from the first part's low to the last part's
   uint64_t from_ns = 0;  // of these two lows
   uint64_t to_ns = 0;
 };

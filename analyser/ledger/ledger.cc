@@ -87,16 +87,23 @@ void sort_by_bytes(std::vector<HeldBySite>& sites) {
 }  // namespace
 
 std::string bucket_name(BucketKind kind) {
-  static constexpr const char* kNames[kBucketKinds] = {
-      "live",          "rounding", "allocator_metadata", "allocator_pinned", "allocator_free",
-      "python_arenas", "mappings", "stacks",             "files",            "shared",
-      "mla"};
+  static constexpr const char* kNames[kBucketKinds] = {"live",
+                                                       "rounding",
+                                                       "allocator_metadata",
+                                                       "allocator_pinned",
+                                                       "allocator_free",
+                                                       "python_arenas",
+                                                       "mappings",
+                                                       "stacks",
+                                                       "files",
+                                                       "shared",
+                                                       "mla"};
   return kNames[static_cast<size_t>(kind)];
 }
 
 uint64_t Ledger::heap() const {
-  return bucket(BucketKind::kLive) + bucket(BucketKind::kRounding) +
-         bucket(BucketKind::kMetadata) + idle();
+  return bucket(BucketKind::kLive) + bucket(BucketKind::kRounding) + bucket(BucketKind::kMetadata) +
+         idle();
 }
 
 bool is_python_arena(const Snapshot& snapshot, const Site& site) {
@@ -143,8 +150,8 @@ Ledger make_ledger(const Snapshot& snapshot, const MemoryNow& now) {
   // A walk takes time, and RSS may move meanwhile: what it has seen in all is RSS of some moment of
   // it, if it lies between the two ends.
   const auto [least, most] = std::minmax(walk.rss_begin, walk.rss_end);
-  const uint64_t seen = walk.heap + walk.mappings + walk.stacks + walk.files + walk.shared +
-                        walk.own + walk.unknown;
+  const uint64_t seen =
+      walk.heap + walk.mappings + walk.stacks + walk.files + walk.shared + walk.own + walk.unknown;
   const uint64_t rss_then = std::clamp(seen, least, most);
   const uint64_t mapped = snapshot.totals.mapped_bytes;
   uint64_t heap = walk.heap;

@@ -256,11 +256,10 @@ void SegmentImage::copy_rings(const Source& source) {
   copy_twice(history_, format::kHistoryBlock,
              {{0, history_.size(), sizeof(format::HistoryColumn)}});
   using format::LedgerPart;
-  copy_twice(ledger_, format::kLedgerBlock,
-             {{offsetof(LedgerPart, record), sizeof(LedgerPart::record),
-               sizeof(format::LedgerRecord)},
-              {offsetof(LedgerPart, detail), sizeof(LedgerPart::detail),
-               sizeof(format::LedgerDetail)}});
+  copy_twice(
+      ledger_, format::kLedgerBlock,
+      {{offsetof(LedgerPart, record), sizeof(LedgerPart::record), sizeof(format::LedgerRecord)},
+       {offsetof(LedgerPart, detail), sizeof(LedgerPart::detail), sizeof(format::LedgerDetail)}});
 }
 
 uint64_t SegmentImage::records(Table table) const { return claimed_[static_cast<uint32_t>(table)]; }

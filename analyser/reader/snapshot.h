@@ -169,8 +169,8 @@ struct LedgerPoint {
   uint64_t cost_ns = 0;     // CPU time of the walk that found this
   uint64_t longest_ns = 0;  // of its slices
   uint64_t slices = 0;
-  bool heap_map = false;     // the parts of the heap are measured, not only its sum
-  bool incomplete = false;   // not all of the address space could be looked at
+  bool heap_map = false;    // the parts of the heap are measured, not only its sum
+  bool incomplete = false;  // not all of the address space could be looked at
   uint64_t rss_begin = 0;
   uint64_t rss_end = 0;
   uint64_t heap = 0;

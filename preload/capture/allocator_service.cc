@@ -13,8 +13,8 @@ constinit AllocatorService allocator_service{};
 
 namespace {
 
-bool libc_forked;          // the allocators' fork handlers ran in this process
-bool locks_sound = true;   // no lock of the allocator can have been left by a thread that is gone
+bool libc_forked;         // the allocators' fork handlers ran in this process
+bool locks_sound = true;  // no lock of the allocator can have been left by a thread that is gone
 
 }  // namespace
 

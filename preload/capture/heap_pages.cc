@@ -46,9 +46,8 @@ void HeapPages::count(uintptr_t page, bool resident) {
   }
   const uint64_t header = allocator_service.header_bytes;
   cursor_.visit(live_map, page, [&](uintptr_t address, const LiveBlock& b) {
-    const uint64_t usable = allocator_service.usable == nullptr
-                                ? b.bytes
-                                : allocator_service.usable(address, b.bytes);
+    const uint64_t usable =
+        allocator_service.usable == nullptr ? b.bytes : allocator_service.usable(address, b.bytes);
     const uintptr_t requested_end = address + b.bytes;
     const uintptr_t usable_end = address + (usable > b.bytes ? usable : b.bytes);
     const uint64_t requested = overlap(address, requested_end, page);

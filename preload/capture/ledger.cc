@@ -209,9 +209,7 @@ class SignalsHeld {
     const uint64_t all = ~uint64_t{0};
     sys::call(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, sys::arg(&all), sys::arg(&signals_), 8);
   }
-  ~SignalsHeld() {
-    sys::call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::arg(&signals_), 0, 8);
-  }
+  ~SignalsHeld() { sys::call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::arg(&signals_), 0, 8); }
   SignalsHeld(const SignalsHeld&) = delete;
   SignalsHeld& operator=(const SignalsHeld&) = delete;
 

@@ -123,10 +123,10 @@ LedgerWalk::Kind LedgerWalk::kind_of_entry() const {
   if (!entry_.accessible) return Kind::kSkip;
   const OwnRange own = next_own_range(entry_.start);
   if (own.start != 0 && own.start <= entry_.start && own.end >= entry_.end) return Kind::kOwn;
-  const bool memory_of_kernel =
-      (entry_.starts_with("/dev/") && !entry_.starts_with("/dev/shm/") &&
-       !entry_.starts_with("/dev/zero")) ||
-      entry_.starts_with("/anon_hugepage") || entry_.starts_with("anon_inode:");
+  const bool memory_of_kernel = (entry_.starts_with("/dev/") && !entry_.starts_with("/dev/shm/") &&
+                                 !entry_.starts_with("/dev/zero")) ||
+                                entry_.starts_with("/anon_hugepage") ||
+                                entry_.starts_with("anon_inode:");
   if (memory_of_kernel) return Kind::kSkip;  // not in RSS
   if (entry_.shared) {
     const bool file = entry_.name_length != 0 && entry_.name[0] == '/' &&
@@ -252,8 +252,8 @@ void LedgerWalk::begin_file() {
 void LedgerWalk::end_file() {
   if (file_name_ != nullptr && file_bytes_ != 0) {
     constexpr uint32_t kMost = sizeof(format::LedgerFile::path) - 1;
-    format::LedgerFile* row = smallest_row(
-        files_, format::kLedgerFiles, [](const format::LedgerFile& f) { return f.resident; });
+    format::LedgerFile* row = smallest_row(files_, format::kLedgerFiles,
+                                           [](const format::LedgerFile& f) { return f.resident; });
     if (row->resident < file_bytes_) {
       const uint32_t cut = file_name_length_ > kMost ? file_name_length_ - kMost : 0;
       __builtin_memset(row, 0, sizeof *row);

@@ -15,7 +15,7 @@ struct ThreadLocal {
   uintptr_t last_recorded;  // address of the block this thread recorded last
   bool busy;                // this thread is inside mla: events are forwarded and not recorded
   bool ended;               // its TLS destructors are running
-  bool calling_out;  // mla is calling a library: allocations are that library's, not the program's
+  bool calling_out;   // mla is calling a library: allocations are that library's, not the program's
   bool in_allocator;  // the serving allocator is at work in this thread, called by a hook
 };
 static_assert(sizeof(ThreadLocal) == 40);

@@ -39,7 +39,7 @@ struct AllocatorStatistics {
 struct LedgerRecord {
   std::atomic<uint64_t> t_ns;  // since start_monotonic_ns: end of the walk
   uint64_t started_ns;
-  uint64_t cost_ns;     // CPU time of the slices
+  uint64_t cost_ns;  // CPU time of the slices
   uint64_t slices;
   uint64_t longest_ns;  // CPU time of one slice
   uint64_t flags;       // LedgerFlag

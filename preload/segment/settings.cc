@@ -62,11 +62,11 @@ uint64_t parse_duration(const char* s) {
   for (; *p >= '0' && *p <= '9' && value < 1ULL << 40; ++p) {
     value = value * 10 + static_cast<uint64_t>(*p - '0');
   }
-  const uint64_t unit = *p == 0 || same_text(p, "s")            ? kSecond
-                        : same_text(p, "ms")                    ? kSecond / 1000
+  const uint64_t unit = *p == 0 || same_text(p, "s")               ? kSecond
+                        : same_text(p, "ms")                       ? kSecond / 1000
                         : same_text(p, "m") || same_text(p, "min") ? 60 * kSecond
-                        : same_text(p, "h")                     ? 3600 * kSecond
-                                                                : 0;
+                        : same_text(p, "h")                        ? 3600 * kSecond
+                                                                   : 0;
   return unit == 0 || value > kMost / unit ? 0 : value * unit;
 }
 

@@ -14,9 +14,9 @@ struct Settings {
   bool reference_unwinder = false;  // MLA_UNWIND=libunwind
   // MLA_SAMPLE=BYTES or off; as SegmentHeader::sampling_interval
   uint64_t sample_interval = format::kExactInterval;
-  uint32_t budget_ppm = 0;          // MLA_BUDGET=PERCENT of CPU time for samples; 0: none
-  uint64_t trim_interval_ns = 0;    // MLA_TRIM_INTERVAL=DURATION between two trims; 0: none
-  uint32_t unwind_check = 0;        // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
+  uint32_t budget_ppm = 0;        // MLA_BUDGET=PERCENT of CPU time for samples; 0: none
+  uint64_t trim_interval_ns = 0;  // MLA_TRIM_INTERVAL=DURATION between two trims; 0: none
+  uint32_t unwind_check = 0;      // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
 };
 
 // Value of a variable in a NULL-terminated environment, or nullptr.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""mla why: the ledger adds up to RSS, the diagnosis is right, and what it rests on survives kill -9.
+"""mla why: the ledger adds up to RSS, the diagnosis is right, and what it rests on survives kill
+-9.
 
 Argument: "usual" for ptmalloc2, "others" for the other allocators. Then unittest's arguments.
 """

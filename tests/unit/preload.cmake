@@ -4,6 +4,7 @@ set(preload ${PROJECT_SOURCE_DIR}/preload)
 add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_elf_symbols_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_id_index_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_ledger_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_live_map_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_mappings_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_own_memory_test.cc
@@ -15,6 +16,7 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_settings_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_timeline_test.cc
   ${preload}/capture/cfi.cc
+  ${preload}/capture/heap_pages.cc
   ${preload}/capture/live_map.cc
   ${preload}/capture/mappings.cc
   ${preload}/capture/rule_cache.cc
@@ -22,6 +24,7 @@ add_executable(preload_tests
   ${preload}/capture/sampling.cc
   ${preload}/hooks/elf_symbols.cc
   ${preload}/segment/control.cc
+  ${preload}/segment/memory_map.cc
   ${preload}/segment/own_memory.cc
   ${preload}/segment/segment.cc
   ${preload}/segment/settings.cc)

@@ -1,5 +1,5 @@
-// Takes 64 MB in small blocks, frees them from below so that only a trim gives them back, then works
-// on until its input ends. On "signals" the work is also done in a signal handler.
+// Takes 64 MB in small blocks, frees them from below so that only a trim gives them back, then
+// works on until its input ends. On "signals" the work is also done in a signal handler.
 #include <poll.h>
 #include <signal.h>
 #include <sys/time.h>
