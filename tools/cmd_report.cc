@@ -1,8 +1,4 @@
 // mla report: one recording as text, JSON or folded stacks.
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +10,7 @@
 #include "report/folded.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "terminal.h"
 #include "validators.h"
 
 namespace mla {
@@ -46,21 +43,13 @@ const std::map<std::string, SiteOrder>& orders() {
   return known;
 }
 
-bool colour_wanted(const Output& out) {
-  const char* no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): one thread
-  return out.is_terminal() && (no_colour == nullptr || *no_colour == '\0');
-}
-
 TextOptions text_options(const Options& options, const Output& out) {
   TextOptions text;
   text.top_sites = options.top;
   text.order = orders().at(options.sort);
   text.full_stacks = options.full_stacks;
   text.colour = colour_wanted(out);
-  winsize window{};
-  if (out.is_terminal() && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
-    text.width = window.ws_col;
-  }
+  text.width = terminal_width(out, text.width);
   return text;
 }
 

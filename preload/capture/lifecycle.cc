@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include "capture/allocator_service.h"
+#include "capture/ledger.h"
 #include "capture/live_map.h"
 #include "capture/mappings.h"
 #include "capture/peak.h"
@@ -136,9 +138,12 @@ void become_child() {
   reset_trie_after_fork();
   reset_sites_after_fork();
   rule_cache.reset_after_fork();
+  reset_own_ranges_after_fork();
+  reset_allocator_service_after_fork();
   reset_peak_after_fork();
   reset_ticks_after_fork();
   if (!mapping_table.reset_after_fork()) segment.count_loss(Loss::kNoMapping);
+  reservation_table.reset_after_fork();
   reset_sampler_after_fork();
   if (++generation == LiveMap::kGenerations) {
     live_map.forget_generations();
@@ -170,6 +175,7 @@ void start_recording(char** environment, const Settings& chosen, uint32_t smalle
   if (!segment.open_private() || !open_stack_trie()) return;
   live_map.configure(smallest_spacing);
   start_sampling(settings);
+  start_ledger(settings);
   store_settings(environment);
   // With libmla in our own LD_PRELOAD but not in the parent's, someone started us to be recorded.
   // Otherwise (also with a system-wide /etc/ld.so.preload) this may be anyone's short helper.
@@ -191,6 +197,7 @@ void finish_start(const char* complaint) {
     add_note("libunwind.so.8 is not installed (package libunwind8): its checks were not made");
   }
   watch_thread_ends();
+  watch_libc_forks(note_libc_fork);
   constructed = true;
   if (*complaint != 0) add_note(complaint);
   if (current_mode() == Mode::kPending && !helper) make_file();

@@ -1,5 +1,6 @@
 #include "capture/recorder.h"
 
+#include "capture/ledger.h"
 #include "capture/lifecycle.h"
 #include "capture/reference_unwinder.h"
 #include "capture/sampler.h"
@@ -57,7 +58,10 @@ inline SiteId heap_site(Shard& shard, const CallContext& from) {
 __attribute__((noinline)) void refresh(Shard& shard) {
   const bool due = shard.events_left == 0;
   refresh_totals(shard);
-  if (!due) return;
+  if (!due) {
+    if (__builtin_expect(ledger_requested(), 0)) tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
+    return;
+  }
   shard.events_left = Shard::kEventsPerRefresh;
   // A few milliseconds behind, and half the price.
   const uint64_t now = sys::now_ns(CLOCK_MONOTONIC_COARSE);
@@ -158,7 +162,10 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
 void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallContext& from) {
   const uint64_t begin = sys::now_ns(CLOCK_MONOTONIC);
   SampleWeight weight;
-  if (!is_sample(shard, bytes == 0 ? 1 : bytes, weight)) return;
+  if (!is_sample(shard, bytes == 0 ? 1 : bytes, weight)) {
+    if (sampling_interval.load(kRelaxed) == format::kOffInterval) tick_if_due(begin);
+    return;
+  }
   count_sample(shard, block, weight, heap_site(shard, from));
   refresh_totals(shard);
   refresh_thread_name(shard, begin);

@@ -45,7 +45,7 @@ bool SampleTable::add_to_page(uintptr_t address, bool one_more) {
     if (place.compare_exchange_strong(leaf, fresh, std::memory_order_acq_rel)) {
       leaf = fresh;
     } else {
-      sys::munmap(fresh, kBytes);
+      own_unmap(fresh, kBytes);
     }
   }
   Page& page = leaf[(address & (kLeafSpan - 1)) >> kPageBits];
@@ -85,6 +85,20 @@ SampledBlock SampleTable::take(uintptr_t address) {
   e->address.store(kEmpty, std::memory_order_release);
   add_to_page(address, false);
   return block;
+}
+
+bool SampleTable::may_hold_any(uintptr_t low, uintptr_t high) const {
+  if (high > kAddressLimit) high = kAddressLimit;
+  while (low < high) {
+    const Page* leaf = directory_[low >> kLeafBits].load(std::memory_order_acquire);
+    const uintptr_t leaf_end = ((low >> kLeafBits) + 1) << kLeafBits;
+    const uintptr_t end = high < leaf_end ? high : leaf_end;
+    for (; leaf != nullptr && low < end; low += 1ULL << kPageBits) {
+      if (may_hold(low)) return true;
+    }
+    low = end;
+  }
+  return false;
 }
 
 void SampleTable::forget_generations() {

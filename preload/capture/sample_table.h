@@ -53,6 +53,8 @@ class SampleTable {
       }
     }
   }
+  // Whether a sampled block may begin in [low, high).
+  bool may_hold_any(uintptr_t low, uintptr_t high) const;
   // Makes every block one of generation 0. Call in a forked child, with no other thread.
   void forget_generations();
 

@@ -80,7 +80,7 @@ void start_sampling(const Settings& settings) {
   finest_interval = settings.finest_interval;
   clock_ns = time_of_clock();
   segment.header().budget_ppm = budget_ppm;
-  set_interval(settings.sample_interval == 0 ? format::kExactInterval : settings.sample_interval);
+  set_interval(settings.sample_interval);
 }
 
 Mode recording_mode() {
@@ -93,8 +93,7 @@ bool is_sample(Shard& shard, uint64_t bytes, SampleWeight& weight) {
   const uint64_t interval = sampling_interval.load(kRelaxed);
   if (interval == format::kOffInterval) {
     shard.sampled_at_interval = 0;
-    local.countdown = kBytesBetweenLooks;
-    adjust_sampling(sys::now_ns(CLOCK_MONOTONIC));
+    local.countdown = kBytesBetweenLooks;  // the caller's tick looks
     return false;
   }
   // The distance that is now over counts as what it was drawn as, also when the interval has

@@ -39,6 +39,7 @@ ThreadRecord* thread_record(const Shard& shard) {
 
 void begin_thread(Shard& shard) {
   shard.tid = sys::gettid();
+  shard.thread_pointer = reinterpret_cast<uintptr_t>(__builtin_thread_pointer());
   shard.name_read_ns = 0;
   shard.sampled_at_interval = 0;
   shard.memo.forget();
@@ -190,6 +191,18 @@ uint64_t resident_shard_bytes() {
     for (const unsigned char page : resident) pages += page & 1;
   }
   return pages * kPage;
+}
+
+uint32_t thread_pointers(uintptr_t* to, uint32_t most) {
+  uint32_t count = 0;
+  for (const Shard* s = all_shards.load(std::memory_order_acquire); s != nullptr; s = s->next) {
+    if (s->attached.load(kRelaxed) == 0 || s->tid == segment.header().pid || count == most)
+      continue;
+    uint32_t i = count++;
+    for (; i > 0 && to[i - 1] > s->thread_pointer; --i) to[i] = to[i - 1];
+    to[i] = s->thread_pointer;
+  }
+  return count;
 }
 
 bool reset_shards_after_fork() {

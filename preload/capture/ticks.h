@@ -7,7 +7,7 @@ namespace mla {
 
 // Call every few dozen events. Takes a point of the timeline, and less often one of the largest
 // sites, when their interval has passed; else costs next to nothing.
-// `now_ns`: of CLOCK_MONOTONIC.
+// `now_ns`: of CLOCK_MONOTONIC, or its coarse twin.
 void tick_if_due(uint64_t now_ns);
 
 // Takes a point of the timeline now: at the end of the process.

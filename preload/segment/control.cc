@@ -8,8 +8,17 @@
 namespace mla {
 
 namespace {
+
 Control boot_control;
-void forget_mode() { set_mode(Mode::kUnset); }
+bool kernel_wipes = true;
+void (*on_libc_fork)();
+
+void after_fork() {
+  // Linux before 4.14 cannot wipe the page: there only fork() through libc is noticed.
+  if (!kernel_wipes) set_mode(Mode::kUnset);
+  on_libc_fork();
+}
+
 }  // namespace
 
 Control* control = &boot_control;
@@ -17,10 +26,14 @@ Control* control = &boot_control;
 bool map_control_page() {
   void* page = own_map(4096);
   if (page == nullptr) return false;
-  // Linux before 4.14 cannot wipe: there only fork() through libc is noticed.
-  if (sys::madvise(page, 4096, MADV_WIPEONFORK) != 0) pthread_atfork(nullptr, nullptr, forget_mode);
+  kernel_wipes = sys::madvise(page, 4096, MADV_WIPEONFORK) == 0;
   control = static_cast<Control*>(page);
   return true;
+}
+
+void watch_libc_forks(void (*in_child)()) {
+  on_libc_fork = in_child;
+  pthread_atfork(nullptr, nullptr, after_fork);
 }
 
 }  // namespace mla

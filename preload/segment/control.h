@@ -29,6 +29,10 @@ extern Control* control;
 // Replaces the static by the wiped-on-fork page. False if the kernel gives no memory.
 bool map_control_page();
 
+// Has in_child() called in every child of libc's fork(), by the thread that forked; it may only
+// remember that. Call once, from the constructor.
+void watch_libc_forks(void (*in_child)());
+
 // Events go to the file.
 inline bool is_recording(Mode mode) { return mode >= Mode::kRecording; }
 

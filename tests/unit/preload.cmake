@@ -5,6 +5,7 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_counters_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_elf_symbols_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_id_index_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_ledger_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_live_map_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_mappings_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_own_memory_test.cc
@@ -18,6 +19,7 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_stack_trie_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_timeline_test.cc
   ${preload}/capture/cfi.cc
+  ${preload}/capture/heap_pages.cc
   ${preload}/capture/live_map.cc
   ${preload}/capture/mappings.cc
   ${preload}/capture/peak.cc
@@ -30,6 +32,7 @@ add_executable(preload_tests
   ${preload}/capture/stack_trie.cc
   ${preload}/hooks/elf_symbols.cc
   ${preload}/segment/control.cc
+  ${preload}/segment/memory_map.cc
   ${preload}/segment/module_log.cc
   ${preload}/segment/own_memory.cc
   ${preload}/segment/segment.cc

@@ -4,7 +4,7 @@ function __mla_recordings
     __fish_complete_suffix .mla
 end
 
-set -l commands run report ps ctl analyse leaks bench
+set -l commands run report ps ctl analyse leaks why bench
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mla -n $none -f
 complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
@@ -13,6 +13,7 @@ complete -c mla -n $none -a ps -d 'List the recordings on this host'
 complete -c mla -n $none -a ctl -d 'Change how densely a running process records'
 complete -c mla -n $none -a analyse -d 'Judge memory series by the founding thresholds'
 complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
+complete -c mla -n $none -a why -d 'Say why RSS is what it is, and what to try'
 complete -c mla -n $none -a bench -d 'Run a command under several allocators'
 complete -c mla -n $none -l version -d 'Print the version'
 complete -c mla -s h -l help -d 'Print help'
@@ -58,6 +59,11 @@ complete -c mla -n $analyse -l excess -x -d 'Rise over the mean of --previous'
 set -l leaks '__fish_seen_subcommand_from leaks'
 complete -c mla -n $leaks -f -a '(__mla_recordings)'
 complete -c mla -n $leaks -l json -d 'Print JSON'
+
+set -l why '__fish_seen_subcommand_from why'
+complete -c mla -n $why -f -a '(__mla_recordings)'
+complete -c mla -n $why -l json -d 'Print JSON'
+complete -c mla -n $why -l probe -d 'Trim the allocator, and say what that changed'
 
 set -l judge '__fish_seen_subcommand_from analyse leaks'
 complete -c mla -n $judge -l peak -x -d 'Slope per sample above this notifies'

@@ -1,0 +1,46 @@
+#include "capture/allocator_service.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "capture/thread_local.h"
+#include "segment/segment.h"
+#include "segment/sys.h"
+
+namespace mla {
+
+constinit AllocatorService allocator_service{};
+
+namespace {
+
+bool libc_forked;         // the allocators' fork handlers ran in this process
+bool locks_sound = true;  // no lock of the allocator can have been left by a thread that is gone
+
+}  // namespace
+
+bool may_ask_allocator() {
+  const ThreadLocal& local = thread_local_state;
+  return locks_sound && !local.in_allocator && !local.ended &&
+         sys::getpid() == segment.header().pid;  // else a vfork child, in its parent's memory
+}
+
+AllocatorQuestion::AllocatorQuestion() : errno_(errno) {
+  const uint64_t all = ~uint64_t{0};
+  sys::call(SYS_rt_sigprocmask, SIG_BLOCK, sys::arg(&all), sys::arg(&signals_), sizeof signals_);
+  thread_local_state.calling_out = true;
+}
+
+AllocatorQuestion::~AllocatorQuestion() {
+  thread_local_state.calling_out = false;
+  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, sys::arg(&signals_), 0, sizeof signals_);
+  errno = errno_;
+}
+
+void note_libc_fork() { libc_forked = true; }
+
+void reset_allocator_service_after_fork() {
+  locks_sound = locks_sound && libc_forked;
+  libc_forked = false;
+}
+
+}  // namespace mla

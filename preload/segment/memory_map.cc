@@ -1,0 +1,109 @@
+#include "segment/memory_map.h"
+
+#include "segment/own_memory.h"
+#include "segment/sys.h"
+#include "segment/text.h"
+
+namespace mla {
+
+namespace {
+
+uintptr_t take_hex(const char*& p, const char* end) {
+  uintptr_t value = 0;
+  for (; p < end; ++p) {
+    const char c = *p;
+    const unsigned digit = c >= '0' && c <= '9'   ? static_cast<unsigned>(c - '0')
+                           : c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a' + 10)
+                                                  : 16;
+    if (digit == 16) break;
+    value = value << 4 | digit;
+  }
+  return value;
+}
+
+}  // namespace
+
+bool MapEntry::starts_with(const char* text) const {
+  const size_t n = text_length(text);
+  return name_length >= n && __builtin_memcmp(name, text, n) == 0;
+}
+
+bool MapEntry::is_named(const char* text) const {
+  return name_length == text_length(text) && starts_with(text);
+}
+
+bool MapsText::read() {
+  length_ = at_ = 0;
+  cut_ = false;
+  if (text_ == nullptr) text_ = static_cast<char*>(own_reserve(kCapacity));
+  if (text_ == nullptr) return false;
+  const int fd = sys::open("/proc/self/maps", O_RDONLY);
+  if (fd < 0) return false;
+  long n = 1;
+  while (n > 0 && length_ < kCapacity) {
+    n = sys::read(fd, text_ + length_, kCapacity - length_);
+    if (n > 0) length_ += static_cast<uint32_t>(n);
+  }
+  sys::close(fd);
+  cut_ = length_ == kCapacity;
+  while (cut_ && length_ > 0 && text_[length_ - 1] != '\n') --length_;
+  return length_ != 0;
+}
+
+// "7f00-7f10 rw-p 00000000 08:01 131  /usr/lib/libc.so.6"
+bool MapsText::next(MapEntry& entry) {
+  if (at_ >= length_) return false;
+  const char* p = text_ + at_;
+  const char* const all = text_ + length_;
+  const char* end = p;
+  while (end < all && *end != '\n') ++end;
+  at_ = static_cast<uint32_t>(end - text_) + 1;
+  entry.start = take_hex(p, end);
+  if (p < end) ++p;
+  entry.end = take_hex(p, end);
+  entry.accessible = end - p > 4 && (p[1] == 'r' || p[2] == 'w' || p[3] == 'x');
+  entry.shared = end - p > 4 && p[4] == 's';
+  // Behind the address and its blank: access, offset, device and inode.
+  for (int field = 0; field < 5; ++field) {
+    while (p < end && *p == ' ') ++p;
+    if (field == 4) break;
+    while (p < end && *p != ' ') ++p;
+  }
+  entry.name = p;
+  entry.name_length = static_cast<uint32_t>(end - p);
+  return true;
+}
+
+void MapsText::drop() {
+  constexpr uint32_t kKept = 64 * 1024;
+  if (length_ > kKept) sys::madvise(text_ + kKept, kCapacity - kKept, MADV_DONTNEED);
+  length_ = at_ = 0;
+}
+
+PageMap::PageMap() : fd_(sys::open("/proc/self/pagemap", O_RDONLY)) {}
+
+PageMap::~PageMap() {
+  if (fd_ >= 0) sys::close(fd_);
+}
+
+bool PageMap::residents(uintptr_t start, uint32_t count, bool anonymous, uint64_t* scratch,
+                        unsigned char* resident) const {
+  constexpr uint64_t kPage = 4096;
+  if (fd_ >= 0) {
+    const long n =
+        sys::call(SYS_pread64, fd_, sys::arg(scratch), static_cast<long>(count * sizeof(uint64_t)),
+                  static_cast<long>(start / kPage * sizeof(uint64_t)));
+    if (n == static_cast<long>(count * sizeof(uint64_t))) {
+      for (uint32_t i = 0; i < count; ++i) resident[i] = scratch[i] >> 63;
+      return true;
+    }
+  }
+  if (!anonymous ||
+      sys::mincore(reinterpret_cast<const void*>(start), count * kPage, resident) != 0) {
+    return false;
+  }
+  for (uint32_t i = 0; i < count; ++i) resident[i] &= 1;
+  return true;
+}
+
+}  // namespace mla
