@@ -125,7 +125,7 @@ class LiveMap {
     }
   }
 
-  // Whether a block was ever entered in [low, high), to the 16 KiB. Asks the kernel: one system
+  // Whether a block was ever entered in [low, high), to the 32 KiB. Asks the kernel: one system
   // call for each 4 MiB that hold or held blocks, up to the first hit.
   bool ever_held(uintptr_t low, uintptr_t high) const;
 

@@ -140,7 +140,6 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
   CounterRecord* counter = counter_of(shard, site);
   SampledBlock stale;
   const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block), site, generation, weight};
-  sampled_blocks_exist.store(true, kRelaxed);
   if (counter == nullptr || !sample_table.insert(sampled, stale)) {
     segment.count_loss(counter == nullptr ? Loss::kNoThread : Loss::kNoLiveMap);
     return;
@@ -176,7 +175,8 @@ void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallCo
 
 }  // namespace
 
-void record_allocation_slowly(const void* block, uint64_t bytes, const CallContext& from) {
+void record_allocation_slowly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
+                              uintptr_t fp) {
   if (block == nullptr) return;
   const EventScope event;
   if (!event.entered()) return;
@@ -185,6 +185,7 @@ void record_allocation_slowly(const void* block, uint64_t bytes, const CallConte
     segment.count_loss(Loss::kNoThread);
     return;
   }
+  const CallContext from = {pc, sp, fp};
   if (__builtin_expect(event.is_pending(), 0)) {
     ++pending_allocations;
     pending_bytes += bytes;
@@ -199,13 +200,15 @@ void record_allocation_slowly(const void* block, uint64_t bytes, const CallConte
   if (thread_local_state.countdown < 0) record_sample(*shard, block, bytes, from);
 }
 
-void record_allocation_exactly(const void* block, uint64_t bytes, const CallContext& from) {
+void record_allocation_exactly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
+                               uintptr_t fp) {
   ThreadLocal& local = thread_local_state;
   Shard* shard = local.shard;
   if (__builtin_expect(block == nullptr || local.busy || shard == nullptr, 0)) {
-    record_allocation_slowly(block, bytes, from);
+    record_allocation_slowly(block, bytes, pc, sp, fp);
     return;
   }
+  const CallContext from = {pc, sp, fp};
   const ReentryGuard guard;
   live_map.prefetch(reinterpret_cast<uintptr_t>(block));  // needed when the stack is known
   count_allocated(*shard, block, bytes, heap_site(*shard, from));
@@ -295,10 +298,12 @@ void count_free(const LiveBlock& block) {
 
 // With sampling: of a block on a page with samples.
 void record_free_slowly(const void* block) {
+  const auto address = reinterpret_cast<uintptr_t>(block);
+  if (current_mode() == Mode::kSampling && !may_be_recorded(address)) return;
   const EventScope event;
   if (!event.entered()) return;
   const FreeTimer timer;
-  const LiveBlock taken = take_recorded(reinterpret_cast<uintptr_t>(block));
+  const LiveBlock taken = take_recorded(address);
   Shard* shard = current_shard();
   if (__builtin_expect(taken.site == SiteId::kNone || shard == nullptr, 0)) {
     if (shard == nullptr) {

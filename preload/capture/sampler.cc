@@ -7,7 +7,6 @@ namespace mla {
 
 constinit std::atomic<uint64_t> sampling_interval{format::kExactInterval};
 constinit std::atomic<bool> exact_blocks_exist{false};
-constinit std::atomic<bool> sampled_blocks_exist{false};
 
 namespace {
 
@@ -138,7 +137,7 @@ void reset_sampler_after_fork() {
 }
 
 LiveBlock take_recorded(uintptr_t address) {
-  if (sampled_blocks_exist.load(kRelaxed) && sample_table.may_hold(address)) {
+  if (sample_table.may_hold(address)) {
     const SampledBlock sampled = sample_table.take(address);
     if (sampled.address != 0) {
       return {sampled.site, sampled.weight.bytes,  sampled.generation,

@@ -15,9 +15,8 @@ namespace mla {
 
 // format::kExactInterval, format::kOffInterval, or the mean bytes between samples.
 extern std::atomic<uint64_t> sampling_interval;
-// Blocks may be in the live map / in the sample table.
+// Blocks may be in the live map.
 extern std::atomic<bool> exact_blocks_exist;
-extern std::atomic<bool> sampled_blocks_exist;
 
 void start_sampling(const Settings& settings);
 
@@ -41,11 +40,15 @@ void count_sampling_time(uint64_t took_ns, uint64_t times = 1);
 // In a forked child: its CPU time begins anew.
 void reset_sampler_after_fork();
 
-// Whether the block may have been recorded: if not, its free need not be looked at.
+// Whether the block may be one of the sampled, or blocks were recorded in exact mode before: if
+// not, its free need not be looked at.
+inline bool may_be_sampled(uintptr_t address) {
+  return sample_table.may_hold(address) || exact_blocks_exist.load(std::memory_order_relaxed);
+}
+// The same, but also with a look at what was recorded in exact mode.
 inline bool may_be_recorded(uintptr_t address) {
-  return (sampled_blocks_exist.load(std::memory_order_relaxed) && sample_table.may_hold(address)) ||
-         (exact_blocks_exist.load(std::memory_order_relaxed) &&
-          live_map.find(address).site != format::SiteId::kNone);
+  return sample_table.may_hold(address) || (exact_blocks_exist.load(std::memory_order_relaxed) &&
+                                            live_map.find(address).site != format::SiteId::kNone);
 }
 
 // Removes the block from whichever table holds it.

@@ -51,11 +51,11 @@ class Estimates:
 
 
 class Sampling(harness.Case):
-    def run_recorded(self, mib, interval):
+    def run_recorded(self, mib, settings):
         """(truth, report figures): key -> value, key -> (value, standard error). The keys are
         (site or "all", field)."""
         self.recordings = self.path("recordings")
-        variables = {"MLA_SAMPLE": interval, "MLA_UNWIND_CHECK": None}
+        variables = dict(settings, MLA_UNWIND_CHECK=None)
         done = self.recorded([harness.program(PROGRAM), str(mib)], variables=variables)
         self.assertEqual(done.returncode, 0, done.stderr)
         report = self.report_of_program(PROGRAM)
@@ -90,20 +90,20 @@ class Sampling(harness.Case):
         return {key: (value, math.sqrt(variance)) for key, (value, variance) in sums.items()}
 
     def test_exact_mode_is_the_journal(self):
-        truth, figures = self.run_recorded(200, None)
+        truth, figures = self.run_recorded(200, {})
         self.assertEqual({key: value for key, (value, _) in figures.items()}, truth)
 
-    def check_interval(self, interval, mib, runs, most_sigmas):
+    def check_estimates(self, settings, mib, runs, most_sigmas):
         estimates = {}
         for _ in range(runs):
-            truth, figures = self.run_recorded(mib, interval)
+            truth, figures = self.run_recorded(mib, settings)
             for key in truth:
                 value, error = figures.get(key, (0, 0))
                 of_key = estimates.setdefault(key, Estimates())
                 of_key.values.append(value)
                 of_key.errors.append(error)
-        print("\nMLA_SAMPLE=%s, %d runs\n%-16s %12s %18s %10s %10s" % (
-            interval, runs, "site", "truth, MiB", "bias, %", "error, %", "covered, %"))
+        print("\n%s, %d runs\n%-16s %12s %18s %10s %10s" % (
+            settings, runs, "site", "truth, MiB", "bias, %", "error, %", "covered, %"))
         for key in sorted(truth, key=str):
             bias, error = estimates[key].bias(truth[key])
             print("%-16s %12.2f %+9.2f +- %5.2f %10.1f %10.1f" % (
@@ -128,16 +128,21 @@ class Sampling(harness.Case):
 
     def test_finely_sampled(self):
         if WHOLE:
-            self.check_interval("64K", 1200, 200, 4.5)
+            self.check_estimates({"MLA_SAMPLE": "64K"}, 1200, 200, 4.5)
         else:
             # With so few runs their spread is itself uncertain: a t distribution of 9 degrees.
-            self.check_interval("64K", 400, 10, 12)
+            self.check_estimates({"MLA_SAMPLE": "64K"}, 400, 10, 12)
 
     def test_coarsely_sampled(self):
-        if WHOLE:
-            self.check_interval("512K", 3000, 200, 4.5)
-        else:
+        if not WHOLE:
             self.skipTest("only in the whole form")
+        self.check_estimates({"MLA_SAMPLE": "512K"}, 3000, 200, 4.5)
+
+    def test_with_a_budget(self):
+        """The interval changes some ten times a second."""
+        if not WHOLE:
+            self.skipTest("only in the whole form")
+        self.check_estimates({"MLA_BUDGET": "0.2%"}, 3000, 200, 4.5)
 
 
 if __name__ == "__main__":

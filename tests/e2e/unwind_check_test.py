@@ -154,8 +154,8 @@ class UnwindCheck(harness.Case):
         os.makedirs(directory, exist_ok=True)
         socket = os.path.join(directory, "socket")
         server = self.start(
-            ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--daemonize", "no",
-             "--dir", directory], self.checking(MLA_UNWIND_CHECK="1" if WHOLE else "31"),
+            ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir",
+             directory], self.checking(MLA_UNWIND_CHECK="1" if WHOLE else "31"),
             stdout=subprocess.DEVNULL)
         harness.wait_for(lambda: os.path.exists(socket) or server.poll() is not None,
                          "redis-server listens")

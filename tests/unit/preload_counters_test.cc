@@ -16,7 +16,6 @@ namespace {
 using format::CounterRecord;
 using format::PeakRecord;
 using format::SiteId;
-using format::SiteRecord;
 using format::Table;
 
 constexpr uint32_t kSites = 3000;  // more than a leaf of a shard holds

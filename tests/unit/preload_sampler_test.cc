@@ -55,7 +55,7 @@ TEST_F(SamplerTest, EstimatesHaveNoBiasOverManyChanges) {
     ask_for(1024ULL << random() % 10);
     for (int i = 0; i < 200; ++i) allocate(16 + random() % 4096);
   }
-  // To draw anew at the end of a distance, instead of counting it, is 20 sigmas off here.
+  // To draw anew at the end of a distance, instead of counting it, is 28 sigmas off here.
   EXPECT_LT(std::abs(error_in_sigmas()), 4.5) << estimate_ / truth_;
 }
 

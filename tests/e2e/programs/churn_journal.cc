@@ -41,19 +41,16 @@ struct Block {
 };
 
 template <int Site>
+[[gnu::always_inline]] inline void* fresh(uint32_t bytes) {
+  if constexpr (Site % 4 == 0) return ::operator new(bytes);
+  if constexpr (Site % 4 == 1) return std::calloc(1, bytes);
+  if constexpr (Site % 4 == 2) return std::aligned_alloc(64, bytes);
+  return std::malloc(bytes);
+}
+
+template <int Site>
 [[gnu::noinline]] Block* allocate_at(Block* old, uint32_t bytes) {
-  void* memory = nullptr;
-  if (old != nullptr) {
-    memory = std::realloc(old, bytes);
-  } else if constexpr (Site % 4 == 0) {
-    memory = ::operator new(bytes);
-  } else if constexpr (Site % 4 == 1) {
-    memory = std::calloc(1, bytes);
-  } else if constexpr (Site % 4 == 2) {
-    memory = std::aligned_alloc(64, bytes);
-  } else {
-    memory = std::malloc(bytes);
-  }
+  void* memory = old == nullptr ? fresh<Site>(bytes) : std::realloc(old, bytes);
   if (memory == nullptr) std::abort();
   auto* block = static_cast<Block*>(memory);
   *block = {bytes, Site};

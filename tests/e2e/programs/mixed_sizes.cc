@@ -39,17 +39,15 @@ struct Counts {
 using Journal = std::array<Counts, kSites>;
 
 template <int Site>
+[[gnu::always_inline]] inline void* fresh(uint64_t bytes) {
+  if constexpr (Site % 3 == 0) return std::malloc(bytes);
+  if constexpr (Site % 3 == 1) return std::calloc(1, bytes);
+  return std::aligned_alloc(16, bytes);
+}
+
+template <int Site>
 [[gnu::noinline]] void* allocate_at(void* old, uint64_t bytes) {
-  void* block = nullptr;
-  if (old != nullptr) {
-    block = std::realloc(old, bytes);
-  } else if constexpr (Site % 3 == 0) {
-    block = std::malloc(bytes);
-  } else if constexpr (Site % 3 == 1) {
-    block = std::calloc(1, bytes);
-  } else {
-    block = std::aligned_alloc(16, (bytes + 15) & ~uint64_t{15});
-  }
+  void* block = old == nullptr ? fresh<Site>(bytes) : std::realloc(old, bytes);
   if (block == nullptr) std::abort();
   __asm__ volatile("" : : "r"(block) : "memory");
   return block;
