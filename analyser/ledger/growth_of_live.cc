@@ -16,6 +16,10 @@ LiveGrowth growth_of_live(const Snapshot& snapshot) {
     uint64_t live;
   };
   LiveGrowth growth;
+  const bool with_mappings = snapshot.process.python_version.empty();
+  const auto alive = [with_mappings](uint64_t heap, uint64_t mapped) {
+    return heap + (with_mappings ? mapped : 0);
+  };
   if (snapshot.timeline.size() < kFewestParts) return growth;
   const uint64_t work = snapshot.timeline.back().alloc_bytes;
   const uint64_t start = work / 4;
@@ -23,14 +27,15 @@ LiveGrowth growth_of_live(const Snapshot& snapshot) {
   std::vector<std::optional<Low>> lows(kParts);
   for (const TimelinePoint& point : snapshot.timeline) {
     if (point.alloc_bytes < start || point.alloc_bytes > work) continue;
-    const uint64_t live = point.live_bytes + point.mapped_bytes;
+    const uint64_t live = alive(point.live_bytes, point.mapped_bytes);
     std::optional<Low>& low = lows[std::min((point.alloc_bytes - start) / part_bytes, kParts - 1)];
     if (!low || live < low->live) low = Low{point.t_ns, live};
   }
   std::erase(lows, std::nullopt);
   if (lows.size() < kFewestParts) return growth;
   const Low first = *lows.front();
-  const Low last = *lows.back();
+  Low last = *lows.back();
+  last.live = std::min(last.live, alive(snapshot.totals.live_bytes, snapshot.totals.mapped_bytes));
   if (last.live <= first.live) return growth;
   growth.bytes = last.live - first.live;
   growth.from_ns = first.t_ns;

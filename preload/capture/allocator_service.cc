@@ -1,7 +1,6 @@
 #include "capture/allocator_service.h"
 
 #include <errno.h>
-#include <signal.h>
 
 #include "capture/thread_local.h"
 #include "segment/segment.h"
@@ -24,15 +23,10 @@ bool may_ask_allocator() {
          sys::getpid() == segment.header().pid;  // else a vfork child, in its parent's memory
 }
 
-AllocatorQuestion::AllocatorQuestion() : errno_(errno) {
-  const uint64_t all = ~uint64_t{0};
-  sys::call(SYS_rt_sigprocmask, SIG_BLOCK, sys::arg(&all), sys::arg(&signals_), sizeof signals_);
-  thread_local_state.calling_out = true;
-}
+AllocatorQuestion::AllocatorQuestion() : errno_(errno) { thread_local_state.calling_out = true; }
 
 AllocatorQuestion::~AllocatorQuestion() {
   thread_local_state.calling_out = false;
-  sys::call(SYS_rt_sigprocmask, SIG_SETMASK, sys::arg(&signals_), 0, sizeof signals_);
   errno = errno_;
 }
 

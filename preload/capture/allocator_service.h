@@ -7,7 +7,8 @@
 // * in a child that was not forked by libc's fork(), whose other threads may have left with a lock
 //   held (the allocators' fork handlers did not run);
 // * in a thread whose thread-local data are being destroyed.
-// All signals are blocked meanwhile: a handler cannot find a lock taken, nor jump away with one.
+// Whoever asks holds all signals meanwhile (SignalsHeld of ledger.cc): a handler can neither find a
+// lock taken, nor jump away with one.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,6 @@ class AllocatorQuestion {
   AllocatorQuestion& operator=(const AllocatorQuestion&) = delete;
 
  private:
-  uint64_t signals_;
   int errno_;
 };
 

@@ -38,14 +38,9 @@ Row* smallest_row(Row* rows, uint32_t count, Value value_of) {
 }  // namespace
 
 bool LedgerWalk::begin() {
-  if (sites_ == nullptr)
-    sites_ = static_cast<SitePages*>(own_reserve(kMostSites * sizeof(SitePages)));
   if (threads_ == nullptr)
     threads_ = static_cast<uintptr_t*>(own_reserve(kMostThreads * sizeof(uintptr_t)));
-  if (sites_ == nullptr || threads_ == nullptr || !maps_.read()) return false;
-  site_limit_ = segment.header().claimed[static_cast<uint32_t>(Table::kSites)].load(kRelaxed);
-  if (site_limit_ > kMostSites) site_limit_ = kMostSites;
-  sys::madvise(sites_, round_up(site_limit_ * sizeof(SitePages)), MADV_DONTNEED);
+  if (threads_ == nullptr || !clear_sites() || !maps_.read()) return false;
   heap_.begin(sites_, site_limit_);
   entry_ = {};
   before_end_ = before_bytes_ = 0;
@@ -62,6 +57,23 @@ bool LedgerWalk::begin() {
   file_name_ = nullptr;
   file_name_length_ = 0;
   __builtin_memset(files_, 0, sizeof files_);
+  return true;
+}
+
+// Room for all sites there are: not for all there may be, which mlockall() would make resident.
+bool LedgerWalk::clear_sites() {
+  site_limit_ = segment.header().claimed[static_cast<uint32_t>(Table::kSites)].load(kRelaxed);
+  if (site_limit_ > kMostSites) site_limit_ = kMostSites;
+  if (site_limit_ > site_capacity_) {
+    constexpr uint64_t kFirst = 4096;
+    if (sites_ != nullptr) own_unmap(sites_, site_capacity_ * sizeof(SitePages));
+    site_capacity_ = site_limit_ < kFirst / 2 ? kFirst : site_limit_ * 2;
+    sites_ = static_cast<SitePages*>(own_reserve(site_capacity_ * sizeof(SitePages)));
+    if (sites_ == nullptr) site_capacity_ = 0;
+    return sites_ != nullptr;
+  }
+  const uint64_t bytes = site_capacity_ * sizeof(SitePages);
+  if (sys::madvise(sites_, bytes, MADV_DONTNEED) != 0) __builtin_memset(sites_, 0, bytes);
   return true;
 }
 

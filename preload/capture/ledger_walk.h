@@ -35,8 +35,9 @@ class LedgerWalk {
 
  private:
   enum class Kind { kSkip, kOwn, kHeap, kBrk, kMapping, kStack, kFile, kShared, kUnknown };
-  static constexpr uint32_t kMostThreads = 4096;
+  static constexpr uint32_t kMostThreads = 1024;  // stacks of others are told by their guard page
 
+  bool clear_sites();
   bool next_segment();
   bool next_entry();
   Kind kind_of_entry() const;
@@ -66,6 +67,7 @@ class LedgerWalk {
   HeapPages heap_;
   SitePages* sites_ = nullptr;
   uint64_t site_limit_;
+  uint64_t site_capacity_;
   uint64_t flags_;
   uint64_t resident_[9];  // by kind
   uint64_t stack_count_;

@@ -101,7 +101,7 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
 }
 
-void record_reservation(uintptr_t start, uint64_t bytes, const CallContext* from) {
+void record_reservation(uintptr_t start, uint64_t bytes, const CallContext& from) {
   const EventScope event;
   if (!event.entered()) return;
   Shard* shard = current_shard();
@@ -110,17 +110,33 @@ void record_reservation(uintptr_t start, uint64_t bytes, const CallContext* from
   ReleasedMappings ignored;
   remove_range(*shard, start, bytes, ignored);
   remove_reservations(start, bytes);
-  SiteId site = SiteId::kNone;
-  if (from != nullptr) {
-    site = mapping_site_of(format::NodeId{shard->memo.capture(*from).node});
-  }
+  const SiteId site = mapping_site_of(format::NodeId{shard->memo.capture(from).node});
   // A full table is no loss of an event: these pages are then explained by nothing.
   reservation_table.insert({start, start + bytes, site, generation});
 }
 
-void release_reservation(uintptr_t start, uint64_t bytes) {
-  const EventScope event;
-  if (event.entered()) remove_reservations(start, bytes);
+namespace {
+
+// The allocator is at work and may hold its locks: nothing but the table is touched, above all no
+// forked child becomes a process of its own here.
+bool may_note_allocator() {
+  const Mode mode = current_mode();
+  return mode == Mode::kPending || is_recording(mode);
+}
+
+}  // namespace
+
+void note_allocator_mapping(uintptr_t start, uint64_t bytes) {
+  const ReentryGuard guard;
+  if (!guard.entered() || !may_note_allocator()) return;
+  bytes = (bytes + kPage - 1) & ~(kPage - 1);
+  remove_reservations(start, bytes);
+  reservation_table.insert({start, start + bytes, SiteId::kNone, generation});
+}
+
+void note_allocator_unmapping(uintptr_t start, uint64_t bytes) {
+  const ReentryGuard guard;
+  if (guard.entered() && may_note_allocator()) remove_reservations(start, bytes);
 }
 
 void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released) {

@@ -55,11 +55,11 @@ struct ReleasedMappings {
 void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released);
 void restore_mappings(const ReleasedMappings& released);
 
-// Address space that is no memory yet: reserved by the program at `from`, or, with nullptr, mapped
-// by the serving allocator for itself. In no count; see reservation_table.
-void record_reservation(uintptr_t start, uint64_t bytes, const CallContext* from);
-// The serving allocator is about to unmap.
-void release_reservation(uintptr_t start, uint64_t bytes);
+// Address space that is no memory yet, reserved by the program. In no count; see reservation_table.
+void record_reservation(uintptr_t start, uint64_t bytes, const CallContext& from);
+// What the serving allocator maps for itself, and is about to unmap.
+void note_allocator_mapping(uintptr_t start, uint64_t bytes);
+void note_allocator_unmapping(uintptr_t start, uint64_t bytes);
 
 // Out of line: the usual case of exact mode, and everything else.
 // The context is passed in registers, so that a hook does not fetch it for what is no sample.

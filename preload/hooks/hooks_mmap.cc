@@ -51,8 +51,10 @@ void* map(void* at, size_t bytes, int protection, int flags, int fd, off_t offse
   if ((flags & MAP_ANONYMOUS) == 0) return p;
   if (mine && protection != PROT_NONE) {
     mla::record_mapping(reinterpret_cast<uintptr_t>(p), bytes, from);
+  } else if (mine) {
+    mla::record_reservation(reinterpret_cast<uintptr_t>(p), bytes, from);
   } else if (mla::ready()) {
-    mla::record_reservation(reinterpret_cast<uintptr_t>(p), bytes, mine ? &from : nullptr);
+    mla::note_allocator_mapping(reinterpret_cast<uintptr_t>(p), bytes);
   }
   return p;
 }
@@ -75,7 +77,7 @@ MLA_HOOK int munmap(void* at, size_t bytes) {
     if (is_programs_own(from)) {
       mla::release_mapping(start, bytes, released);
     } else {
-      mla::release_reservation(start, bytes);
+      mla::note_allocator_unmapping(start, bytes);
     }
   }
   const long result = sys::munmap(at, bytes);

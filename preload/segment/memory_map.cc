@@ -32,20 +32,27 @@ bool MapEntry::is_named(const char* text) const {
   return name_length == text_length(text) && starts_with(text);
 }
 
+bool MapsText::make_room() {
+  if (text_ != nullptr && (!cut_ || capacity_ == kCapacity)) return true;
+  if (text_ != nullptr) own_unmap(text_, capacity_);
+  capacity_ = text_ == nullptr ? kFirstCapacity : kCapacity;
+  text_ = static_cast<char*>(own_reserve(capacity_));
+  return text_ != nullptr;
+}
+
 bool MapsText::read() {
   length_ = at_ = 0;
+  if (!make_room()) return false;
   cut_ = false;
-  if (text_ == nullptr) text_ = static_cast<char*>(own_reserve(kCapacity));
-  if (text_ == nullptr) return false;
   const int fd = sys::open("/proc/self/maps", O_RDONLY);
   if (fd < 0) return false;
   long n = 1;
-  while (n > 0 && length_ < kCapacity) {
-    n = sys::read(fd, text_ + length_, kCapacity - length_);
+  while (n > 0 && length_ < capacity_) {
+    n = sys::read(fd, text_ + length_, capacity_ - length_);
     if (n > 0) length_ += static_cast<uint32_t>(n);
   }
   sys::close(fd);
-  cut_ = length_ == kCapacity;
+  cut_ = length_ == capacity_;
   while (cut_ && length_ > 0 && text_[length_ - 1] != '\n') --length_;
   return length_ != 0;
 }
@@ -76,7 +83,7 @@ bool MapsText::next(MapEntry& entry) {
 
 void MapsText::drop() {
   constexpr uint32_t kKept = 64 * 1024;
-  if (length_ > kKept) sys::madvise(text_ + kKept, kCapacity - kKept, MADV_DONTNEED);
+  if (length_ > kKept) sys::madvise(text_ + kKept, capacity_ - kKept, MADV_DONTNEED);
   length_ = at_ = 0;
 }
 

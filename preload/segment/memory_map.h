@@ -23,8 +23,10 @@ class MapsText {
  public:
   // Some 10,000 mappings: 10 ms to read. Longer ones are cut.
   static constexpr uint32_t kCapacity = 1 << 20;
+  static constexpr uint32_t kFirstCapacity = 128 << 10;
 
-  // False if there is no /proc or no memory.
+  // False if there is no /proc or no memory. A text that outgrows the buffer is cut; the next one
+  // finds a larger buffer.
   bool read();
   // Ascending. False at the end.
   bool next(MapEntry& entry);
@@ -33,7 +35,10 @@ class MapsText {
   void drop();
 
  private:
+  bool make_room();
+
   char* text_ = nullptr;
+  uint32_t capacity_ = 0;
   uint32_t length_ = 0;
   uint32_t at_ = 0;
   bool cut_ = false;

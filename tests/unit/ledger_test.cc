@@ -225,6 +225,25 @@ TEST(Diagnosis, WhatRisesAndFallsIsNoGrowth) {
   EXPECT_NE(scene.finding().diagnosis, Diagnosis::kLiveGrowth);
 }
 
+TEST(Diagnosis, WhatHasBeenFreedByNowIsNoGrowth) {
+  Scene scene;
+  scene.live_from_to(10 * kMiB, 50 * kMiB);
+  scene.snapshot.totals.live_bytes = 12 * kMiB;
+  EXPECT_NE(scene.finding().diagnosis, Diagnosis::kLiveGrowth);
+}
+
+TEST(Diagnosis, GrowingMappingsAreGrowthButForPythonsArenas) {
+  Scene scene;
+  scene.live_from_to(50 * kMiB, 50 * kMiB);
+  for (TimelinePoint& point : scene.snapshot.timeline) {
+    point.mapped_bytes = point.alloc_bytes / 10;
+    scene.snapshot.totals.mapped_bytes = point.mapped_bytes;
+  }
+  EXPECT_EQ(scene.finding().diagnosis, Diagnosis::kLiveGrowth);
+  scene.snapshot.process.python_version = "3.11.2";
+  EXPECT_EQ(scene.finding().diagnosis, Diagnosis::kNone);
+}
+
 TEST(Diagnosis, Retention) {
   Scene scene;
   scene.add_free(&LedgerPoint::free_pages, 50 * kMiB);
