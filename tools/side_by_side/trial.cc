@@ -275,9 +275,9 @@ class Trial {
       result_.notes.emplace_back(
           "its mappings could not be read: whether the configuration took effect is not known");
     }
-    if (output_.has_line_with("<jemalloc>: Invalid conf") ||
-        output_.has_line_with("<jemalloc>: Malformed conf")) {
-      result_.no_effect = "jemalloc did not understand its MALLOC_CONF: " + output_.last_line();
+    for (const char* complaint : {"<jemalloc>: Invalid conf", "<jemalloc>: Malformed conf"}) {
+      const std::string line = output_.line_with(complaint);
+      if (!line.empty()) result_.no_effect = line;
     }
     if (sampler_->used_rss()) {
       result_.notes.emplace_back(
