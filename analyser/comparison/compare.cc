@@ -143,7 +143,12 @@ class Comparer {
       result_.gain = Gain::kMemory;
       return;
     }
-    result_.too_costly = best(Gain::kMemory, std::numeric_limits<double>::infinity());
+    for (size_t i = 1; i < result_.configurations.size(); ++i) {
+      const Judged& judged = result_.configurations[i];
+      if (judged.pareto && judged.memory == Verdict::kBetter) result_.trade_offs.push_back(i);
+    }
+    std::sort(result_.trade_offs.begin(), result_.trade_offs.end(),
+              [this](size_t a, size_t b) { return (*costs(a))[0] < (*costs(b))[0]; });
     result_.recommended = best(Gain::kTime, benchmark_.max_cost);
     if (result_.recommended) result_.gain = Gain::kTime;
   }

@@ -64,8 +64,9 @@ struct Comparison {
   // memory is gained, of time that costs no more memory than max_cost.
   Gain gain = Gain::kNone;
   std::optional<size_t> recommended;
-  // Memory is gained, but only for more than max_cost: what gains most.
-  std::optional<size_t> too_costly;
+  // Where memory is gained only for more time than max_cost: what of the Pareto front gains memory,
+  // the largest gain first.
+  std::vector<size_t> trade_offs;
 };
 
 Comparison compare(const Benchmark& benchmark);

@@ -142,7 +142,9 @@ class BenchText {
                             : one.time == Verdict::kWorse ? (metric ? "worse" : "slower")
                                                           : "";
     if (*time_text != '\0') text += (text.empty() ? "" : ", ") + std::string(time_text);
-    return text.empty() ? "no difference" : text;
+    if (!text.empty()) return text;
+    const bool within = one.memory == Verdict::kNoDifference && one.time != Verdict::kNotShown;
+    return within ? "no difference" : "no difference shown";
   }
 
   void write_judged() {
@@ -230,11 +232,16 @@ class BenchText {
 
   void write_advice() {
     out_ << '\n';
-    if (comparison_.too_costly) {
-      const size_t i = *comparison_.too_costly;
-      out_ << name_of(i) << " saves " << gain_text(*judged(i).of(memory()).difference) << " of the "
-           << measure_title(memory()) << ", but costs more than --max-cost "
-           << print("%g", 100 * benchmark_.max_cost) << " %: " << change_text(time(), i) << ".\n";
+    if (!comparison_.trade_offs.empty()) {
+      out_ << "Memory is saved only for more than --max-cost "
+           << print("%g", 100 * benchmark_.max_cost) << " % of " << measure_title(time())
+           << ". The intervals allow for all " << comparison_.comparisons << " comparisons:\n\n";
+    }
+    for (const size_t i : comparison_.trade_offs) {
+      out_ << style_.good() << name_of(i) << style_.off() << " saves "
+           << gain_text(*judged(i).of(memory()).difference) << " of the " << measure_title(memory())
+           << ", " << from_to(memory(), i) << ";\nit costs: " << change_text(time(), i) << ".\n\n  "
+           << style_.bold() << command_line_of(benchmark_, i) << style_.off() << "\n\n";
     }
     if (comparison_.recommended) {
       write_recommendation(*comparison_.recommended);
@@ -270,7 +277,7 @@ class BenchText {
       out_ << "Nothing to compare.\n";
     } else if (too_few == compared) {
       out_ << "Nothing is decided by fewer than " << kLeastRounds << " rounds.\n";
-    } else if (!comparison_.too_costly) {
+    } else if (comparison_.trade_offs.empty()) {
       const std::string what = measure_title(memory()) + " or " + measure_title(time());
       out_ << "no difference: no configuration is shown to gain more than "
            << print("%g", 100 * benchmark_.margin) << " % of " << what << ".\n";

@@ -138,7 +138,7 @@ TEST(Compare, TooCostly) {
   benchmark.configurations[2].void_figures = true;
   const Comparison without = compare(benchmark);
   EXPECT_FALSE(without.recommended);
-  EXPECT_EQ(without.too_costly, 1U);
+  EXPECT_EQ(without.trade_offs, std::vector<size_t>{1});
   EXPECT_EQ(without.comparisons, 2U);
   EXPECT_EQ(without.configurations[2].memory, Verdict::kNone);
   benchmark.max_cost = 1.5;
