@@ -41,6 +41,15 @@ bool has_memory(pid_t pid) {
   return kilobytes(read_proc_file("/proc/" + std::to_string(pid) + "/status"), "VmRSS") != 0;
 }
 
+// A process that executes another program just then has nothing to read, and has the next time.
+std::string read_memory_file(pid_t pid, const char* name) {
+  std::string text;
+  for (int attempt = 0; attempt < 3 && text.empty(); ++attempt) {
+    text = read_proc_file("/proc/" + std::to_string(pid) + "/" + name);
+  }
+  return text;
+}
+
 }  // namespace
 
 TreeSampler::TreeSampler(pid_t keeper) : keeper_(keeper), start_(monotonic_seconds()) {}
@@ -52,7 +61,7 @@ TreeSampler::Held TreeSampler::look_at(pid_t pid, uint64_t start_ticks) {
   const std::string status = read_proc_file(directory + "/status");
   const double resident = kilobytes(status, "VmRSS");
   if (resident == 0) return {};
-  const std::string rollup = read_proc_file(directory + "/smaps_rollup");
+  const std::string rollup = read_memory_file(pid, "smaps_rollup");
   Held held;
   if (rollup.empty()) {
     if (!has_memory(pid)) return {};
@@ -73,7 +82,7 @@ TreeSampler::Held TreeSampler::look_at(pid_t pid, uint64_t start_ticks) {
 
 void TreeSampler::look_at_mappings(pid_t pid, double bytes) {
   const std::string directory = "/proc/" + std::to_string(pid);
-  const std::string maps = read_proc_file(directory + "/maps");
+  const std::string maps = read_memory_file(pid, "maps");
   if (maps.empty() && !has_memory(pid)) return;
   largest_ = {};
   largest_.pid = pid;
