@@ -64,8 +64,7 @@ struct Comparison {
   // memory is gained, of time that costs no more memory than max_cost.
   Gain gain = Gain::kNone;
   std::optional<size_t> recommended;
-  // Where memory is gained only for more time than max_cost: what of the Pareto front gains memory,
-  // the largest gain first.
+  // What of the Pareto front gains memory for more time than max_cost, the largest gain first.
   std::vector<size_t> trade_offs;
 };
 

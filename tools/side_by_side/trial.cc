@@ -126,6 +126,7 @@ class Trial {
     if (!sampler_->has_samples() || too_early) {
       throw Failed{"ended before its memory could be read once: benchmark what runs longer"};
     }
+    sampler_->add_high_water(command_->high_water_bytes());
     run[Measure::kPeak] = sampler_->peak_bytes();
     run[Measure::kIntegral] = sampler_->integral(end_s_);
     run[Measure::kCpu] = command_->cpu_seconds();
