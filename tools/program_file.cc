@@ -86,6 +86,9 @@ bool is_allocator_library(const std::string& path) {
 ProgramFile inspect_program(const std::string& program) {
   ProgramFile file;
   file.path = executed_file(find_in_path(program));
+  for (const std::string& name : {program, file.path}) {
+    if (name.substr(name.rfind('/') + 1).starts_with("python")) file.is_python = true;
+  }
   struct stat status {};
   file.set_id = stat(file.path.c_str(), &status) == 0 &&
                 (status.st_mode & (S_ISUID | S_ISGID)) != 0 && geteuid() != 0;

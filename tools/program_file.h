@@ -9,6 +9,7 @@ namespace mla {
 
 struct ProgramFile {
   std::string path;          // found in PATH as execvp does; of a script its interpreter
+  bool is_python = false;    // by the name of the program or of a script's interpreter
   bool is_elf = false;       // readable and ELF; nothing below is known otherwise, but set_id
   bool set_id = false;       // set-user-id or set-group-id, and this user is not root
   bool other_class = false;  // not 64-bit

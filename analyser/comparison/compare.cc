@@ -138,14 +138,19 @@ class Comparer {
   }
 
   void recommend() {
-    result_.recommended = best(Gain::kMemory, benchmark_.max_cost);
-    if (result_.recommended) {
-      result_.gain = Gain::kMemory;
+    for (size_t i = 1; i < result_.configurations.size(); ++i) {
+      const Judged& judged = result_.configurations[i];
+      const bool gains = judged.pareto && judged.memory == Verdict::kBetter;
+      if (gains && (*costs(i))[1] > benchmark_.max_cost) result_.trade_offs.push_back(i);
+    }
+    std::sort(result_.trade_offs.begin(), result_.trade_offs.end(),
+              [this](size_t a, size_t b) { return (*costs(a))[0] < (*costs(b))[0]; });
+    for (const Gain gain : {Gain::kMemory, Gain::kTime}) {
+      result_.recommended = best(gain, benchmark_.max_cost);
+      if (!result_.recommended) continue;
+      result_.gain = gain;
       return;
     }
-    result_.too_costly = best(Gain::kMemory, std::numeric_limits<double>::infinity());
-    result_.recommended = best(Gain::kTime, benchmark_.max_cost);
-    if (result_.recommended) result_.gain = Gain::kTime;
   }
 
   const Benchmark& benchmark_;

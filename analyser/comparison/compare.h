@@ -64,8 +64,8 @@ struct Comparison {
   // memory is gained, of time that costs no more memory than max_cost.
   Gain gain = Gain::kNone;
   std::optional<size_t> recommended;
-  // Memory is gained, but only for more than max_cost: what gains most.
-  std::optional<size_t> too_costly;
+  // What of the Pareto front gains memory for more time than max_cost, the largest gain first.
+  std::vector<size_t> trade_offs;
 };
 
 Comparison compare(const Benchmark& benchmark);

@@ -104,6 +104,11 @@ void write_bench_json(std::ostream& out, const Benchmark& benchmark, const Compa
         {"gain", comparison.gain == Gain::kMemory ? "memory" : "time"},
         {"command_line", command_line_of(benchmark, *comparison.recommended)}};
   }
+  document["trade_offs"] = Json::array();
+  for (const size_t i : comparison.trade_offs) {
+    document["trade_offs"].push_back({{"name", benchmark.configurations[i].name},
+                                      {"command_line", command_line_of(benchmark, i)}});
+  }
   document["missing"] = benchmark.missing;
   document["notes"] = benchmark.notes;
   out << document.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';

@@ -142,7 +142,9 @@ class BenchText {
                             : one.time == Verdict::kWorse ? (metric ? "worse" : "slower")
                                                           : "";
     if (*time_text != '\0') text += (text.empty() ? "" : ", ") + std::string(time_text);
-    return text.empty() ? "no difference" : text;
+    if (!text.empty()) return text;
+    const bool within = one.memory == Verdict::kNoDifference && one.time != Verdict::kNotShown;
+    return within ? "no difference" : "no difference shown";
   }
 
   void write_judged() {
@@ -230,30 +232,30 @@ class BenchText {
 
   void write_advice() {
     out_ << '\n';
-    if (comparison_.too_costly) {
-      const size_t i = *comparison_.too_costly;
-      out_ << name_of(i) << " saves " << gain_text(*judged(i).of(memory()).difference) << " of the "
-           << measure_title(memory()) << ", but costs more than --max-cost "
-           << print("%g", 100 * benchmark_.max_cost) << " %: " << change_text(time(), i) << ".\n";
-    }
     if (comparison_.recommended) {
-      write_recommendation(*comparison_.recommended);
+      const bool memory_gained = comparison_.gain == Gain::kMemory;
+      write_gain(*comparison_.recommended, memory_gained ? memory() : time(),
+                 memory_gained ? time() : memory());
     } else {
       write_no_recommendation();
     }
+    if (!comparison_.trade_offs.empty()) {
+      out_ << "For more than --max-cost " << print("%g", 100 * benchmark_.max_cost) << " % of "
+           << measure_title(time()) << ":\n\n";
+    }
+    for (const size_t i : comparison_.trade_offs) write_gain(i, memory(), time());
+    if (comparison_.recommended || !comparison_.trade_offs.empty()) {
+      out_ << "The intervals here allow for all " << comparison_.comparisons << " comparisons.\n";
+    }
   }
 
-  void write_recommendation(size_t i) {
-    const Measure gained = comparison_.gain == Gain::kMemory ? memory() : time();
-    const Measure paid = comparison_.gain == Gain::kMemory ? time() : memory();
+  void write_gain(size_t i, Measure gained, Measure paid) {
     const Difference& difference = *judged(i).of(gained).difference;
-    out_ << style_.good() << name_of(i) << style_.off()
-         << (difference.median < 0 ? " saves " : " gains ") << gain_text(difference)
-         << (difference.median < 0 ? " of the " : " of ") << measure_title(gained) << ", "
-         << from_to(gained, i) << ";\nit costs: " << change_text(paid, i)
-         << ". The intervals allow "
-         << "for all " << comparison_.comparisons << " comparisons.\n\n"
-         << "  " << style_.bold() << command_line_of(benchmark_, i) << style_.off() << '\n';
+    const bool less = difference.median < 0;
+    out_ << style_.good() << name_of(i) << style_.off() << (less ? " saves " : " gains ")
+         << gain_text(difference) << (less ? " of the " : " of ") << measure_title(gained) << ", "
+         << from_to(gained, i) << ";\nit costs: " << change_text(paid, i) << ".\n\n  "
+         << style_.bold() << command_line_of(benchmark_, i) << style_.off() << "\n\n";
   }
 
   void write_no_recommendation() {
@@ -270,7 +272,7 @@ class BenchText {
       out_ << "Nothing to compare.\n";
     } else if (too_few == compared) {
       out_ << "Nothing is decided by fewer than " << kLeastRounds << " rounds.\n";
-    } else if (!comparison_.too_costly) {
+    } else if (comparison_.trade_offs.empty()) {
       const std::string what = measure_title(memory()) + " or " + measure_title(time());
       out_ << "no difference: no configuration is shown to gain more than "
            << print("%g", 100 * benchmark_.margin) << " % of " << what << ".\n";

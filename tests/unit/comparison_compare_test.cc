@@ -135,13 +135,15 @@ TEST(Compare, TooCostly) {
   const Comparison comparison = compare(benchmark);
   EXPECT_EQ(comparison.recommended, 2U);
   EXPECT_TRUE(comparison.configurations[1].pareto);
+  EXPECT_EQ(comparison.trade_offs, std::vector<size_t>{1});
   benchmark.configurations[2].void_figures = true;
   const Comparison without = compare(benchmark);
   EXPECT_FALSE(without.recommended);
-  EXPECT_EQ(without.too_costly, 1U);
+  EXPECT_EQ(without.trade_offs, std::vector<size_t>{1});
   EXPECT_EQ(without.comparisons, 2U);
   EXPECT_EQ(without.configurations[2].memory, Verdict::kNone);
   benchmark.max_cost = 1.5;
+  EXPECT_TRUE(compare(benchmark).trade_offs.empty());
   EXPECT_EQ(compare(benchmark).recommended, 1U);
 }
 

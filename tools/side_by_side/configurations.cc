@@ -42,8 +42,6 @@ bool contains(const std::string& path, const std::string& text) {
   return content.find(text) != std::string::npos;
 }
 
-bool is_python(const ProgramFile& program) { return base_name(program.path).starts_with("python"); }
-
 bool is_variable_name(const std::string& name) {
   return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
          std::all_of(name.begin(), name.end(),
@@ -176,7 +174,7 @@ class Chooser {
       list_.all.push_back(configuration);
     }
     if (base.name == "ptmalloc2") add_trimming(base);
-    if (is_python(program_)) {
+    if (program_.is_python) {
       Configuration configuration = base;
       configuration.name += " PYTHONMALLOC=malloc";
       configuration.settings.emplace_back("PYTHONMALLOC=malloc");

@@ -15,6 +15,7 @@ namespace mla {
 namespace {
 
 constexpr size_t kLongestLine = 16384;  // more of a line is not looked at
+constexpr size_t kShownBytes = 200;
 
 }  // namespace
 
@@ -60,7 +61,7 @@ void OutputFile::for_each_line(Function function) const {
 std::string OutputFile::last_line() const {
   std::string last;
   for_each_line([&last](const std::string& line) {
-    if (line.find_first_not_of(" \t") != std::string::npos) last = line.substr(0, 200);
+    if (line.find_first_not_of(" \t") != std::string::npos) last = line.substr(0, kShownBytes);
   });
   return last;
 }
@@ -78,10 +79,11 @@ std::optional<double> OutputFile::number(const std::regex& expression) const {
   return found;
 }
 
-bool OutputFile::has_line_with(const std::string& text) const {
-  bool found = false;
-  for_each_line(
-      [&](const std::string& line) { found = found || line.find(text) != std::string::npos; });
+std::string OutputFile::line_with(const std::string& text) const {
+  std::string found;
+  for_each_line([&](const std::string& line) {
+    if (line.find(text) != std::string::npos) found = line.substr(0, kShownBytes);
+  });
   return found;
 }
 

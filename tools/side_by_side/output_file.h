@@ -20,7 +20,7 @@ class OutputFile {
   std::string last_line() const;  // that is not blank; at most 200 bytes of it
   // The number in the last line the expression matches: its first group, else the whole match.
   std::optional<double> number(const std::regex& expression) const;
-  bool has_line_with(const std::string& text) const;
+  std::string line_with(const std::string& text) const;  // the last; empty: none
 
  private:
   template <class Function>

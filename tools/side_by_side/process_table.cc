@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
-#include <set>
 #include <sstream>
 
 namespace mla {
@@ -29,13 +28,14 @@ std::optional<Process> parse_stat(pid_t pid, const std::string& stat) {
   return fields ? std::optional(process) : std::nullopt;
 }
 
-std::vector<Process> all_processes() {
+std::vector<Process> all_processes(const std::set<pid_t>* without) {
   std::vector<Process> processes;
   DIR* proc = opendir("/proc");
   if (proc == nullptr) return processes;
   while (const dirent* entry = readdir(proc)) {  // NOLINT(concurrency-mt-unsafe): one thread
     if (std::isdigit(static_cast<unsigned char>(entry->d_name[0])) == 0) continue;
     const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
+    if (without != nullptr && without->count(pid) != 0) continue;
     const auto process =
         parse_stat(pid, read_proc_file("/proc/" + std::string(entry->d_name) + "/stat"));
     if (process) processes.push_back(*process);
@@ -61,8 +61,8 @@ std::string read_proc_file(const std::string& path) {
   return text;
 }
 
-std::vector<Process> descendants(pid_t ancestor) {
-  const std::vector<Process> all = all_processes();
+std::vector<Process> descendants(pid_t ancestor, std::set<pid_t>* strangers) {
+  const std::vector<Process> all = all_processes(strangers);
   std::set<pid_t> family{ancestor};
   std::vector<Process> found;
   // A child is mostly listed after its parent, so one pass finds nearly all and the next the rest.
@@ -72,6 +72,11 @@ std::vector<Process> descendants(pid_t ancestor) {
       if (family.count(process.parent) == 0 || !family.insert(process.pid).second) continue;
       found.push_back(process);
       grown = true;
+    }
+  }
+  if (strangers != nullptr) {
+    for (const Process& process : all) {
+      if (family.count(process.pid) == 0) strangers->insert(process.pid);
     }
   }
   return found;

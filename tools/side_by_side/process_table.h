@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,10 @@ struct Process {
   uint64_t start_ticks = 0;  // with the pid it names one process
 };
 
-// All processes that descend from `ancestor`, without itself.
-std::vector<Process> descendants(pid_t ancestor);
+// All processes that descend from `ancestor`, without itself. `strangers`: pids that are not looked
+// at, being known to belong to others, and to which those found to do so are added; a process never
+// becomes a descendant of one that reaps orphans, but its pid may pass to another.
+std::vector<Process> descendants(pid_t ancestor, std::set<pid_t>* strangers = nullptr);
 
 // A small file of /proc as text; empty when it cannot be read.
 std::string read_proc_file(const std::string& path);

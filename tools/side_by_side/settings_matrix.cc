@@ -33,12 +33,19 @@ std::vector<AllocatorSetting> settings_matrix(const std::string& allocator,
             {"tcache_count=0", "GLIBC_TUNABLES=glibc.malloc.tcache_count=0"}};
   }
   if (allocator == "jemalloc") {
-    return {jemalloc("narenas:1"), jemalloc("narenas:2"), jemalloc("narenas:4"),
-            jemalloc("dirty_decay_ms:0"), jemalloc("dirty_decay_ms:500"),
-            jemalloc("dirty_decay_ms:1000"), jemalloc("dirty_decay_ms:5000"),
-            jemalloc("muzzy_decay_ms:0"), jemalloc("background_thread:true"),
+    return {jemalloc("narenas:1"),
+            jemalloc("narenas:2"),
+            jemalloc("narenas:4"),
+            jemalloc("dirty_decay_ms:0"),
+            jemalloc("dirty_decay_ms:500"),
+            jemalloc("dirty_decay_ms:1000"),
+            jemalloc("dirty_decay_ms:5000"),
+            jemalloc("muzzy_decay_ms:0"),
+            jemalloc("background_thread:true"),
             // Without the thread, an idle process decays nothing.
-            jemalloc("background_thread:true,dirty_decay_ms:1000"), jemalloc("tcache_max:4096"),
+            {"bg_thread,dirty_decay_ms:1000",
+             "MALLOC_CONF=abort_conf:true,background_thread:true,dirty_decay_ms:1000"},
+            jemalloc("tcache_max:4096"),
             jemalloc("thp:never")};
   }
   if (allocator == "tcmalloc") {

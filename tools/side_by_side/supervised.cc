@@ -25,6 +25,7 @@ struct Message {
   News news = News::kStarted;
   int value = 0;  // pid, errno or wait status
   double cpu_seconds = 0;
+  double high_water_bytes = 0;
 };
 
 double monotonic_seconds() {
@@ -84,7 +85,11 @@ class Keeper {
     const auto seconds = [](const timeval& t) {
       return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
     };
-    tell({News::kAllEnded, 0, seconds(usage.ru_utime) + seconds(usage.ru_stime)});
+    rusage own{};
+    getrusage(RUSAGE_SELF, &own);
+    const bool inherited = usage.ru_maxrss <= own.ru_maxrss;
+    tell({News::kAllEnded, 0, seconds(usage.ru_utime) + seconds(usage.ru_stime),
+          inherited ? 0 : static_cast<double>(usage.ru_maxrss) * 1024});
     _exit(0);
   }
 
@@ -97,7 +102,7 @@ class Keeper {
   void start() {
     int failure[2];
     if (pipe2(failure, O_CLOEXEC) != 0 || (main_ = fork()) < 0) {
-      tell({News::kNotExecuted, errno, 0});
+      tell({News::kNotExecuted, errno, 0, 0});
       return;
     }
     if (main_ == 0) execute(failure[1]);
@@ -105,7 +110,7 @@ class Keeper {
     int error = 0;
     const bool failed = read(failure[0], &error, sizeof error) == sizeof error;
     close(failure[0]);
-    tell({failed ? News::kNotExecuted : News::kStarted, failed ? error : main_, 0});
+    tell({failed ? News::kNotExecuted : News::kStarted, failed ? error : main_, 0, 0});
   }
 
   [[noreturn]] void execute(int failure) const {
@@ -131,7 +136,7 @@ class Keeper {
       const pid_t pid = waitpid(-1, &status, WNOHANG);
       if (pid == 0 || (pid < 0 && errno == EINTR)) return true;
       if (pid < 0) return false;
-      if (pid == main_) tell({News::kEnded, status, 0});
+      if (pid == main_) tell({News::kEnded, status, 0, 0});
     }
   }
 
@@ -197,6 +202,7 @@ void Supervised::take_news() {
         break;
       case News::kAllEnded:
         cpu_seconds_ = message.cpu_seconds;
+        high_water_bytes_ = message.high_water_bytes;
         all_ended_ = true;
         break;
     }

@@ -41,6 +41,9 @@ class Supervised {
   // were to kill.
   size_t end_all();
   double cpu_seconds() const { return cpu_seconds_; }  // user + system; after all_ended()
+  // The largest resident set of any process; 0 where it is not known, since a process inherits that
+  // of the one that forked it: this one's.
+  double high_water_bytes() const { return high_water_bytes_; }
 
  private:
   pid_t keeper_ = -1;
@@ -50,6 +53,7 @@ class Supervised {
   std::optional<int> wait_status_;
   bool all_ended_ = false;
   double cpu_seconds_ = 0;
+  double high_water_bytes_ = 0;
 };
 
 }  // namespace mla

@@ -19,6 +19,7 @@ constexpr double kShortestInterval = 0.001;
 constexpr double kLongestInterval = 0.05;  // unless a sample costs more than it may
 constexpr double kSamplesPerAge = 100;     // a run of 1 s is worth a sample every 10 ms
 constexpr double kCostFactor = 40;
+constexpr double kForgetSeconds = 2;  // pids are not reused sooner, with 32768 of them
 // A process whose memory grew by so much has probably begun to be another program.
 constexpr double kLookAgain = 1.3;
 
@@ -41,6 +42,15 @@ bool has_memory(pid_t pid) {
   return kilobytes(read_proc_file("/proc/" + std::to_string(pid) + "/status"), "VmRSS") != 0;
 }
 
+// A process that executes another program just then has nothing to read, and has the next time.
+std::string read_memory_file(pid_t pid, const char* name) {
+  std::string text;
+  for (int attempt = 0; attempt < 3 && text.empty(); ++attempt) {
+    text = read_proc_file("/proc/" + std::to_string(pid) + "/" + name);
+  }
+  return text;
+}
+
 }  // namespace
 
 TreeSampler::TreeSampler(pid_t keeper) : keeper_(keeper), start_(monotonic_seconds()) {}
@@ -52,7 +62,7 @@ TreeSampler::Held TreeSampler::look_at(pid_t pid, uint64_t start_ticks) {
   const std::string status = read_proc_file(directory + "/status");
   const double resident = kilobytes(status, "VmRSS");
   if (resident == 0) return {};
-  const std::string rollup = read_proc_file(directory + "/smaps_rollup");
+  const std::string rollup = read_memory_file(pid, "smaps_rollup");
   Held held;
   if (rollup.empty()) {
     if (!has_memory(pid)) return {};
@@ -60,6 +70,7 @@ TreeSampler::Held TreeSampler::look_at(pid_t pid, uint64_t start_ticks) {
     held.bytes = resident + kilobytes(status, "VmSwap");
   } else {
     held.bytes = kilobytes(rollup, "Pss") + kilobytes(rollup, "SwapPss");
+    held.shared = std::max(0.0, kilobytes(rollup, "Rss") - kilobytes(rollup, "Pss"));
   }
   Known& known = known_[pid];
   if (known.start_ticks != start_ticks) known = {start_ticks, 0};
@@ -73,7 +84,7 @@ TreeSampler::Held TreeSampler::look_at(pid_t pid, uint64_t start_ticks) {
 
 void TreeSampler::look_at_mappings(pid_t pid, double bytes) {
   const std::string directory = "/proc/" + std::to_string(pid);
-  const std::string maps = read_proc_file(directory + "/maps");
+  const std::string maps = read_memory_file(pid, "maps");
   if (maps.empty() && !has_memory(pid)) return;
   largest_ = {};
   largest_.pid = pid;
@@ -104,12 +115,17 @@ void TreeSampler::sample() {
   double more = 0;
   // What is mapped is read again now and then: the first look may have come before the libraries.
   const bool again = (samples_.size() & (samples_.size() - 1)) == 0;
-  for (const Process& process : descendants(keeper_)) {
+  if (begun >= forget_strangers_) {
+    strangers_.clear();
+    forget_strangers_ = begun + kForgetSeconds;
+  }
+  for (const Process& process : descendants(keeper_, &strangers_)) {
     if (process.state == 'Z') continue;
     const Held held = look_at(process.pid, process.start_ticks);
     sum += held.bytes;
     // High-water marks of several processes need not have come together: the largest one has come.
     more = std::max(more, held.more);
+    if (process.pid == largest_.pid) shared_ = std::max(shared_, held.shared);
     if (held.bytes > largest_.bytes * kLookAgain ||
         (again && process.pid == largest_.pid && held.bytes > 0)) {
       look_at_mappings(process.pid, held.bytes);
@@ -123,6 +139,10 @@ void TreeSampler::sample() {
   if (sum == 0) return;
   samples_.push_back({begun, sum});
   peak_ = std::max(peak_, sum + more);
+}
+
+void TreeSampler::add_high_water(double resident_bytes) {
+  if (!samples_.empty()) peak_ = std::max(peak_, resident_bytes - shared_);
 }
 
 void TreeSampler::sample_if_due() {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ class TreeSampler {
   void sample_if_due();
 
   bool has_samples() const { return !samples_.empty(); }
+  // The largest resident set that any of the processes had, as known after their end.
+  void add_high_water(double resident_bytes);
   double peak_bytes() const { return peak_; }
   // Median of the samples in the last tenth of a span of time; of the last sample before its end,
   // if there is none in it. NaN without any.
@@ -66,6 +69,7 @@ class TreeSampler {
   struct Held {
     double bytes = 0;
     double more = 0;
+    double shared = 0;  // of the resident pages, what is counted to other processes
   };
   Held look_at(pid_t pid, uint64_t start_ticks);
   void look_at_mappings(pid_t pid, double bytes);
@@ -76,6 +80,9 @@ class TreeSampler {
   std::vector<Sample> samples_;
   std::map<pid_t, Known> known_;
   double peak_ = 0;
+  double shared_ = 0;            // most that the largest process shared
+  std::set<pid_t> strangers_;    // processes of others
+  double forget_strangers_ = 0;  // when their pids may be reused
   bool used_rss_ = false;
   Largest largest_;
 };

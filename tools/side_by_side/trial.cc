@@ -126,6 +126,7 @@ class Trial {
     if (!sampler_->has_samples() || too_early) {
       throw Failed{"ended before its memory could be read once: benchmark what runs longer"};
     }
+    sampler_->add_high_water(command_->high_water_bytes());
     run[Measure::kPeak] = sampler_->peak_bytes();
     run[Measure::kIntegral] = sampler_->integral(end_s_);
     run[Measure::kCpu] = command_->cpu_seconds();
@@ -275,9 +276,9 @@ class Trial {
       result_.notes.emplace_back(
           "its mappings could not be read: whether the configuration took effect is not known");
     }
-    if (output_.has_line_with("<jemalloc>: Invalid conf") ||
-        output_.has_line_with("<jemalloc>: Malformed conf")) {
-      result_.no_effect = "jemalloc did not understand its MALLOC_CONF: " + output_.last_line();
+    for (const char* complaint : {"<jemalloc>: Invalid conf", "<jemalloc>: Malformed conf"}) {
+      const std::string line = output_.line_with(complaint);
+      if (!line.empty()) result_.no_effect = line;
     }
     if (sampler_->used_rss()) {
       result_.notes.emplace_back(
