@@ -248,7 +248,7 @@ bool LedgerWalk::is_heap(uintptr_t low, uintptr_t high) const {
   const uint64_t alignment = allocator_service.heap_alignment;
   if (alignment != 0 && (low & (alignment - 1)) == 0) return true;
   return (exact_blocks_exist.load(kRelaxed) && live_map.ever_held(low, high)) ||
-         (sampled_blocks_exist.load(kRelaxed) && sample_table.may_hold_any(low, high));
+         sample_table.may_hold_any(low, high);
 }
 
 void LedgerWalk::begin_file() {
