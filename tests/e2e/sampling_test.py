@@ -93,7 +93,7 @@ class Sampling(harness.Case):
         truth, figures = self.run_recorded(200, {})
         self.assertEqual({key: value for key, (value, _) in figures.items()}, truth)
 
-    def check_estimates(self, settings, mib, runs, most_sigmas):
+    def check_estimates(self, settings, mib, runs, most_sigmas, with_intervals=True):
         estimates = {}
         for _ in range(runs):
             truth, figures = self.run_recorded(mib, settings)
@@ -120,6 +120,8 @@ class Sampling(harness.Case):
                 n = runs * len(keys)
                 print("%s %s: %d of %d intervals cover, %.1f %%" % (
                     field, what, covered, n, 100 * covered / n))
+                if not with_intervals:
+                    continue
                 # So few intervals as those of the sum decide little: chance alone may not explain
                 # what they say.
                 if WHOLE and what == "sites":
@@ -139,10 +141,11 @@ class Sampling(harness.Case):
         self.check_estimates({"MLA_SAMPLE": "512K"}, 3000, 200, 4.5)
 
     def test_with_a_budget(self):
-        """The interval changes some ten times a second."""
+        """The interval changes up to twenty times a second, and gets so coarse that a site has a
+        handful of samples: too few for an interval of two standard errors, but not for no bias."""
         if not WHOLE:
             self.skipTest("only in the whole form")
-        self.check_estimates({"MLA_BUDGET": "0.2%"}, 3000, 200, 4.5)
+        self.check_estimates({"MLA_BUDGET": "0.2%"}, 1500, 200, 4.5, with_intervals=False)
 
 
 if __name__ == "__main__":
