@@ -65,9 +65,10 @@ class Bench(CommandLineTest):
             out.write(text)
         return path
 
-    def bench(self, *arguments, rc=0, env=None):
+    def bench(self, *arguments, rc=0, env=None, **options):
         """Runs with --json -; returns the document and what was said on standard error."""
-        done = mla("bench", "--json", "-", *arguments, env=env or environment(), timeout=120)
+        done = mla("bench", "--json", "-", *arguments, env=env or environment(), timeout=120,
+                   **options)
         self.assertEqual(done.returncode, rc, done.stderr + done.stdout)
         return json.loads(done.stdout), done.stderr
 
@@ -139,12 +140,11 @@ class Measured(Bench):
 
     def test_standard_input_is_read_by_every_run(self):
         with open(self.file("input", "7 bananas\n"), encoding="utf-8") as source:
-            done = mla("bench", "--rounds", "2", "--allocators", "ptmalloc2", "--metric",
-                       "([0-9]+) bananas", "--json", "-", "--", "sh", "-c", f"cat; {WORK}",
-                       stdin=source)
-        document = json.loads(done.stdout)
+            document, _ = self.bench("--rounds", "2", "--allocators", "ptmalloc2", "--metric",
+                                     "([0-9]+) bananas", "--", "sh", "-c", f"cat; {WORK}",
+                                     stdin=source)
         runs = self.named(document, "ptmalloc2")["measures"]["metric"]["runs"]
-        self.assertEqual(runs, [7, 7], done.stderr)
+        self.assertEqual(runs, [7, 7])
 
     def test_settings_matrix(self):
         document, _ = self.bench("--rounds", "1", "--tune", "--allocators", "ptmalloc2", "--", WORK)

@@ -133,9 +133,9 @@ void TreeSampler::sample() {
   }
   const double ended = now();
   const double interval = std::clamp(ended / kSamplesPerAge, kShortestInterval, kLongestInterval);
-  // A young process is sampled whatever it costs, at twice its age each time: a short run has
-  // figures of its second half, and some ten samples cost nobody much.
-  next_ = ended + std::max(interval, std::min(kCostFactor * (ended - begun), ended));
+  // A young process is sampled whatever it costs, a quarter of its age later each time: a short run
+  // has figures of its last fifth, and ten samples each time its age grows tenfold are not many.
+  next_ = ended + std::max(interval, std::min(kCostFactor * (ended - begun), ended / 4));
   if (sum == 0) return;
   samples_.push_back({begun, sum});
   peak_ = std::max(peak_, sum + more);

@@ -14,7 +14,7 @@ int main(void) {
   char* block = malloc(bytes);
   if (block == NULL) return 1;
   memset(block, 1, bytes);
-  usleep(60000);
+  usleep(120000); /* long enough to be sampled on a busy machine */
   unsigned sum = 0;
   for (int round = 0; round < 50; ++round) {
     for (size_t i = 0; i < bytes; i += 4096) sum += (unsigned char)++block[i];
