@@ -90,12 +90,12 @@ class WhyText {
     constexpr size_t kBytes = 11;
     constexpr size_t kTaken = 2 + kName + kBytes + 9 + 2;
     out_ << "  " << name << std::string(kName - std::min(kName, name.size()), ' ')
-         << right(sign + human_bytes(bytes), kBytes) << ' ' << share(bytes, ledger_.rss_bytes)
-         << "  ";
+         << right(sign + human_bytes(bytes), kBytes) << ' ' << share(bytes, ledger_.rss_bytes);
     const double cells = static_cast<double>(width_ - kTaken) * static_cast<double>(bytes) /
                          static_cast<double>(std::max<uint64_t>(ledger_.rss_bytes, 1));
-    out_ << colour << bar(std::min(cells, static_cast<double>(width_ - kTaken))) << style_.off()
-         << '\n';
+    const std::string drawn = bar(std::min(cells, static_cast<double>(width_ - kTaken)));
+    if (!drawn.empty()) out_ << "  " << colour << drawn << style_.off();
+    out_ << '\n';
   }
 
   std::string bar(double cells) const {

@@ -54,6 +54,8 @@ void advise_other_allocator(const std::string& serving, std::vector<Advice>& adv
     advice.push_back({"MLA_ALLOCATOR=jemalloc",
                       "returns what is free within 10 s; measure, it is not always smaller"});
   }
+  advice.push_back({"mla bench --tune -- CMD",
+                    "measures all of these side by side, with what each costs in time"});
 }
 
 void advise_retention(const Snapshot& snapshot, std::vector<Advice>& advice) {
