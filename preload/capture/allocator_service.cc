@@ -30,7 +30,16 @@ AllocatorQuestion::~AllocatorQuestion() {
   errno = errno_;
 }
 
-void note_libc_fork() { libc_forked = true; }
+// fork() takes the allocator's locks itself, and a handler of the host may run before it has given
+// them back.
+void begin_libc_fork() { thread_local_state.in_allocator = true; }
+
+void end_libc_fork(bool in_child) {
+  thread_local_state.in_allocator = false;
+  if (in_child) libc_forked = true;
+}
+
+bool may_ever_ask_allocator() { return locks_sound; }
 
 void reset_allocator_service_after_fork() {
   locks_sound = locks_sound && libc_forked;

@@ -36,6 +36,8 @@ struct AllocatorService {
 extern AllocatorService allocator_service;
 
 bool may_ask_allocator();
+// False in a process that may have inherited locks from threads that do not exist in it.
+bool may_ever_ask_allocator();
 
 // Stands around a call of the service. Within may_ask_allocator().
 class AllocatorQuestion {
@@ -49,8 +51,9 @@ class AllocatorQuestion {
   int errno_;
 };
 
-// From the child's side of libc's fork().
-void note_libc_fork();
+// Around libc's fork(), in the thread that forks.
+void begin_libc_fork();
+void end_libc_fork(bool in_child);
 // In a forked child that begins to record.
 void reset_allocator_service_after_fork();
 

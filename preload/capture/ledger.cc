@@ -131,7 +131,8 @@ void publish(uint64_t now) {
   format::LedgerPart& part = segment.ledger();
   const uint64_t t = since_start(now);
   LedgerDetail& detail = part.detail[work->next_detail];
-  detail.t_ns.store(0, std::memory_order_release);
+  detail.t_ns.store(0, kRelaxed);
+  std::atomic_thread_fence(std::memory_order_release);  // before what is stored next
   LedgerRecord& record =
       format::claim_slot(part.record, format::kLedgerSlots, h.ledger_interval_ns);
   work->walk.store(record, detail);
@@ -228,7 +229,7 @@ void do_requests(uint64_t now, bool& asked) {
   if (wants(LedgerRequest::kTrim)) {
     if (may_ask_allocator()) {
       trim(now);
-    } else {  // the next tick may be in a better place
+    } else if (may_ever_ask_allocator()) {  // the next tick may be in a better place
       h.ledger_request.fetch_or(static_cast<uint64_t>(LedgerRequest::kTrim), kRelaxed);
     }
   }
@@ -252,15 +253,18 @@ void ledger_if_due(uint64_t about_now) {
   const bool walk_due = about_now >= next_slice_ns.load(kRelaxed) ||
                         (about_now >= next_after_change_ns.load(kRelaxed) && changed_much());
   if (__builtin_expect(!trim_due && !walk_due && !ledger_requested(), 1)) return;
-  if (!is_recording(current_mode())) return;
+  if (!is_recording(current_mode()) || busy.load(kRelaxed) != 0) return;
   const SignalsHeld held;
   if (!take_up()) return;
   const uint64_t now = sys::now_ns(CLOCK_MONOTONIC);
   bool asked = false;
   do_requests(now, asked);
-  if (trim_due && may_ask_allocator()) {
-    next_trim_ns.store(now + trim_interval_ns, kRelaxed);
-    trim(now);
+  if (now >= next_trim_ns.load(kRelaxed)) {
+    // Not every place is a good one to ask from; in most processes the next tick is.
+    constexpr uint64_t kRetry = 10 * kMs;
+    const bool may_ask = may_ask_allocator();
+    next_trim_ns.store(now + (may_ask ? trim_interval_ns : kRetry), kRelaxed);
+    if (may_ask) trim(now);
   }
   if (walk_due || asked) go_on(sys::now_ns(CLOCK_MONOTONIC), kSliceNs, asked);
   busy.store(0, std::memory_order_release);

@@ -66,7 +66,13 @@ bool LedgerWalk::clear_sites() {
   if (site_limit_ > kMostSites) site_limit_ = kMostSites;
   if (site_limit_ > site_capacity_) {
     constexpr uint64_t kFirst = 4096;
-    if (sites_ != nullptr) own_unmap(sites_, site_capacity_ * sizeof(SitePages));
+    // Given up before it is unmapped: a child forked in between must not take it for its own.
+    SitePages* const old = sites_;
+    const uint64_t old_capacity = site_capacity_;
+    sites_ = nullptr;
+    site_capacity_ = 0;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (old != nullptr) own_unmap(old, old_capacity * sizeof(SitePages));
     site_capacity_ = site_limit_ < kFirst / 2 ? kFirst : site_limit_ * 2;
     sites_ = static_cast<SitePages*>(own_reserve(site_capacity_ * sizeof(SitePages)));
     if (sites_ == nullptr) site_capacity_ = 0;
@@ -79,8 +85,7 @@ bool LedgerWalk::clear_sites() {
 
 bool LedgerWalk::step(uint64_t budget_ns) {
   const uint64_t end = sys::now_ns(CLOCK_MONOTONIC) + budget_ns;
-  const PageMap page_map;
-  if (!page_map.readable()) flags_ |= flag(LedgerFlag::kNoPagemap);
+  PageMap page_map;
   heap_.resume();
   for (;;) {
     if (at_ >= segment_end_) {
@@ -90,14 +95,15 @@ bool LedgerWalk::step(uint64_t budget_ns) {
         continue;
       }
     }
-    // Heap pages cost most: the clock is read every 64 of them.
-    const uint32_t most = kind_ == Kind::kHeap || kind_ == Kind::kBrk ? 64 : PageMap::kMostPages;
+    // Heap pages cost most: the clock is read every 256 of them.
+    const uint32_t most = kind_ == Kind::kHeap || kind_ == Kind::kBrk ? 256 : PageMap::kMostPages;
     const uint64_t left = (segment_end_ - at_) / kPage;
     const uint32_t pages = left < most ? static_cast<uint32_t>(left) : most;
     if (page_map.residents(at_, pages, kind_ != Kind::kFile && kind_ != Kind::kShared, scratch_,
                            present_)) {
       count(pages);
     }
+    if (page_map.failed()) flags_ |= flag(LedgerFlag::kNoPagemap);
     at_ += pages * kPage;
     if (sys::now_ns(CLOCK_MONOTONIC) >= end) return false;
   }

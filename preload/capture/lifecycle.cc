@@ -197,7 +197,7 @@ void finish_start(const char* complaint) {
     add_note("libunwind.so.8 is not installed (package libunwind8): its checks were not made");
   }
   watch_thread_ends();
-  watch_libc_forks(note_libc_fork);
+  watch_libc_forks(begin_libc_fork, end_libc_fork);
   constructed = true;
   if (*complaint != 0) add_note(complaint);
   if (current_mode() == Mode::kPending && !helper) make_file();

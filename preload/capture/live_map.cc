@@ -42,7 +42,9 @@ LiveBlock LiveMap::unpack(const Slot* slot) {
   b.bytes = seen >> kSizeAt & kSizeMask;
   uint32_t at = kSizeBits;
   for (uint32_t i = 1; i <= seen >> kMoreAt; ++i, at += kContinuationBits) {
-    b.bytes |= static_cast<uint64_t>(slot[i].load(kRelaxed) >> kContinuationAt) << at;
+    const uint32_t more = slot[i].load(kRelaxed);
+    // A site there is that of a block which now begins there: the free of this one was missed.
+    if ((more & kSiteMask) == 0) b.bytes |= static_cast<uint64_t>(more >> kContinuationAt) << at;
   }
   return b;
 }
@@ -50,7 +52,9 @@ LiveBlock LiveMap::unpack(const Slot* slot) {
 LiveBlock LiveMap::take_from(Slot* slot) {
   const LiveBlock block = unpack(slot);
   if (block.site == format::SiteId::kNone) return block;
-  for (uint32_t i = slot->load(kRelaxed) >> kMoreAt; i > 0; --i) slot[i].store(0, kRelaxed);
+  for (uint32_t i = slot->load(kRelaxed) >> kMoreAt; i > 0; --i) {
+    if ((slot[i].load(kRelaxed) & kSiteMask) == 0) slot[i].store(0, kRelaxed);
+  }
   slot->store(0, kRelaxed);
   return block;
 }

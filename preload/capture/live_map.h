@@ -77,7 +77,9 @@ class LiveMap {
     site = format::SiteId{seen & kSiteMask};
     bytes = seen >> kSizeAt & kSizeMask;
     if (more != 0) {
-      bytes |= static_cast<uint64_t>(slot[1].load(kRelaxed) >> kContinuationAt) << kSizeBits;
+      const uint32_t continued = slot[1].load(kRelaxed);
+      if ((continued & kSiteMask) != 0) return false;
+      bytes |= static_cast<uint64_t>(continued >> kContinuationAt) << kSizeBits;
       slot[1].store(0, kRelaxed);
     }
     slot->store(0, kRelaxed);

@@ -74,6 +74,7 @@ void record_free_slowly(const void* block);
 inline void record_allocation(const void* block, uint64_t bytes, const CallContext& from) {
   const Mode mode = current_mode();
   if (mode == Mode::kSampling) {
+    if (__builtin_expect(block == nullptr, 0)) return;  // its size is no distance, whatever it was
     thread_local_state.countdown -= static_cast<int64_t>(bytes | (bytes == 0));
     if (__builtin_expect(thread_local_state.countdown >= 0, 1)) return;
   } else if (__builtin_expect(mode == Mode::kRecording, 1)) {

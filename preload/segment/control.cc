@@ -11,12 +11,14 @@ namespace {
 
 Control boot_control;
 bool kernel_wipes = true;
-void (*on_libc_fork)();
+void (*after_libc_fork)(bool in_child);
 
-void after_fork() {
+void in_parent() { after_libc_fork(false); }
+
+void in_child() {
   // Linux before 4.14 cannot wipe the page: there only fork() through libc is noticed.
   if (!kernel_wipes) set_mode(Mode::kUnset);
-  on_libc_fork();
+  after_libc_fork(true);
 }
 
 }  // namespace
@@ -31,9 +33,9 @@ bool map_control_page() {
   return true;
 }
 
-void watch_libc_forks(void (*in_child)()) {
-  on_libc_fork = in_child;
-  pthread_atfork(nullptr, nullptr, after_fork);
+void watch_libc_forks(void (*before)(), void (*after)(bool in_child)) {
+  after_libc_fork = after;
+  pthread_atfork(before, in_parent, in_child);
 }
 
 }  // namespace mla

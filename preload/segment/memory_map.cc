@@ -34,8 +34,13 @@ bool MapEntry::is_named(const char* text) const {
 
 bool MapsText::make_room() {
   if (text_ != nullptr && (!cut_ || capacity_ == kCapacity)) return true;
-  if (text_ != nullptr) own_unmap(text_, capacity_);
-  capacity_ = text_ == nullptr ? kFirstCapacity : kCapacity;
+  // Given up before it is unmapped: a child forked in between must not take it for its own.
+  char* const old = text_;
+  const uint32_t old_capacity = capacity_;
+  text_ = nullptr;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (old != nullptr) own_unmap(old, old_capacity);
+  capacity_ = old == nullptr ? kFirstCapacity : kCapacity;
   text_ = static_cast<char*>(own_reserve(capacity_));
   return text_ != nullptr;
 }
@@ -87,19 +92,16 @@ void MapsText::drop() {
   length_ = at_ = 0;
 }
 
-PageMap::PageMap() : fd_(sys::open("/proc/self/pagemap", O_RDONLY)) {}
-
-PageMap::~PageMap() {
-  if (fd_ >= 0) sys::close(fd_);
-}
-
 bool PageMap::residents(uintptr_t start, uint32_t count, bool anonymous, uint64_t* scratch,
-                        unsigned char* resident) const {
+                        unsigned char* resident) {
   constexpr uint64_t kPage = 4096;
-  if (fd_ >= 0) {
+  const int fd = failed_ ? -1 : sys::open("/proc/self/pagemap", O_RDONLY);
+  failed_ = fd < 0;
+  if (fd >= 0) {
     const long n =
-        sys::call(SYS_pread64, fd_, sys::arg(scratch), static_cast<long>(count * sizeof(uint64_t)),
+        sys::call(SYS_pread64, fd, sys::arg(scratch), static_cast<long>(count * sizeof(uint64_t)),
                   static_cast<long>(start / kPage * sizeof(uint64_t)));
+    sys::close(fd);
     if (n == static_cast<long>(count * sizeof(uint64_t))) {
       for (uint32_t i = 0; i < count; ++i) resident[i] = scratch[i] >> 63;
       return true;

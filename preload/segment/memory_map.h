@@ -49,19 +49,16 @@ class PageMap {
  public:
   static constexpr uint32_t kMostPages = 512;
 
-  PageMap();
-  ~PageMap();
-  PageMap(const PageMap&) = delete;
-  PageMap& operator=(const PageMap&) = delete;
   // Without /proc/self/pagemap only private anonymous memory can be asked for.
-  bool readable() const { return fd_ >= 0; }
+  bool failed() const { return failed_; }
   // Sets resident[i] to 0 or 1 for `count` <= kMostPages pages from `start`. `scratch`: as many
-  // words. False if the kernel does not tell.
+  // words. False if the kernel does not tell. The file is opened and closed at each call: a child
+  // that another thread forks meanwhile would keep it for good.
   bool residents(uintptr_t start, uint32_t count, bool anonymous, uint64_t* scratch,
-                 unsigned char* resident) const;
+                 unsigned char* resident);
 
  private:
-  int fd_;
+  bool failed_ = false;
 };
 
 }  // namespace mla

@@ -35,20 +35,26 @@ uint64_t mapped_bytes() {
 // The ranges of all of it, sorted, neighbours joined. 256 KiB of .bss, touched as far as used.
 constexpr uint32_t kMostRanges = 16384;
 constexpr uint32_t kMostSpins = 1 << 12;
+constexpr uint32_t kGivenUp = 2;  // of ranges_locked
 OwnRange ranges[kMostRanges];
 std::atomic<uint32_t> range_count;
 std::atomic<uint32_t> ranges_locked;
 std::atomic<bool> ranges_incomplete;
 
+// False when it is busy for too long; then nobody waits until its holder gives it back. One that
+// was left by a siglongjmp never does.
 bool lock_ranges() {
   for (uint32_t spins = 0; spins < kMostSpins; ++spins) {
-    uint32_t free = 0;
-    if (ranges_locked.compare_exchange_weak(free, 1, std::memory_order_acquire)) return true;
+    uint32_t seen = 0;
+    if (ranges_locked.compare_exchange_weak(seen, 1, std::memory_order_acquire)) return true;
+    if (seen == kGivenUp) return false;
     if (spins > 100) sys::call(SYS_sched_yield);
   }
   ranges_incomplete.store(true, std::memory_order_relaxed);
+  ranges_locked.store(kGivenUp, std::memory_order_relaxed);
   return false;
 }
+// Also when it was given up: whoever comes back was only slow, and nobody else has been in.
 void unlock_ranges() { ranges_locked.store(0, std::memory_order_release); }
 
 uint32_t first_range_ending_after(uintptr_t address) {

@@ -143,7 +143,7 @@ TEST(PageMap, KnowsWhatIsResident) {
   mapped[3 * kPage] = 1;
   uint64_t scratch[4];
   unsigned char resident[4];
-  const PageMap pages;
+  PageMap pages;
   ASSERT_TRUE(pages.residents(reinterpret_cast<uintptr_t>(mapped), 4, true, scratch, resident));
   EXPECT_EQ(std::string(resident, resident + 4), std::string("\0\1\0\1", 4));
   munmap(mapped, 4 * kPage);
