@@ -265,6 +265,9 @@ std::string sentence_of(const Snapshot& snapshot, const Explanation& explanation
     case Diagnosis::kNone:
       break;
   }
+  if (snapshot.sampling.mode == SamplingMode::kOff) {
+    return "Nothing stands out, but growth is not known: recording is switched off.";
+  }
   return "Nothing stands out: what is resident is in use, and what is alive does not grow.";
 }
 

@@ -22,6 +22,8 @@ std::string print(const char* format, double value) {
   return buffer.data();
 }
 
+constexpr size_t kValue = 16;  // "123.4 MiB s" of a column, and its distance from the one before
+
 std::string padded(const std::string& text, size_t width) {
   return text + std::string(width - std::min(width, columns(text)), ' ');
 }
@@ -150,8 +152,8 @@ class BenchText {
   void write_judged() {
     const std::string of_memory = measure_name(memory());
     const std::string of_time = measure_name(time());
-    out_ << "\n  " << style_.dim() << padded("", name_width_) << right(of_memory, 11)
-         << right("%", 8) << right("95 % interval", 17) << right(of_time, 11) << right("%", 8)
+    out_ << "\n  " << style_.dim() << padded("", name_width_) << right(of_memory, kValue)
+         << right("%", 8) << right("95 % interval", 17) << right(of_time, kValue) << right("%", 8)
          << right("95 % interval", 17) << style_.off() << '\n';
     bool front = false;
     for (const size_t i : order_) {
@@ -159,9 +161,9 @@ class BenchText {
       const Judged& one = judged(i);
       front = front || one.pareto;
       out_ << (one.pareto ? "* " : "  ") << padded(name_of(i), name_width_)
-           << right(value_text(memory(), one.of(memory()).median), 11);
+           << right(value_text(memory(), one.of(memory()).median), kValue);
       difference_cells(one.of(memory()).difference, one.memory);
-      out_ << right(value_text(time(), one.of(time()).median), 11);
+      out_ << right(value_text(time(), one.of(time()).median), kValue);
       difference_cells(one.of(time()).difference, one.time);
       out_ << "  " << verdict_text(i) << '\n';
     }

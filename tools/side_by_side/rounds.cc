@@ -62,6 +62,8 @@ class Rounds {
       for (size_t i = order.size(); i > 1; --i) {  // Fisher and Yates, the same on every system
         std::swap(order[i - 1], order[(random() >> 32) * i >> 32]);
       }
+      // Without the baseline an interrupted first round would show nothing.
+      if (round == 0) std::iter_swap(order.begin(), std::find(order.begin(), order.end(), 0U));
       std::erase_if(order, [this](size_t i) { return is_out(i); });
       // A baseline alone has nothing to be compared with.
       if (order.empty() || (order.size() == 1 && order[0] == 0 && configurations_.size() > 1)) {

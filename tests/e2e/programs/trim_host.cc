@@ -2,6 +2,7 @@
 // works on until its input ends. On "signals" the work is also done in a signal handler.
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 
 #include <cstdio>
@@ -14,7 +15,14 @@ namespace {
 constexpr size_t kBlock = 1000;
 constexpr size_t kBlocks = 64'000;
 
-void work(int) { free(malloc(2000)); }
+volatile sig_atomic_t in_allocator;
+
+// A mapping may be made anywhere; the allocator may only be called where it was not interrupted.
+void work(int) {
+  void* p = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p != MAP_FAILED) munmap(p, 4096);
+  if (in_allocator == 0) free(malloc(2000));
+}
 
 }  // namespace
 
@@ -37,7 +45,9 @@ int main(int argc, char** argv) {
   puts("ready");
   fflush(stdout);
   for (;;) {
+    in_allocator = 1;
     for (int i = 0; i < 2000; ++i) free(malloc(5000));
+    in_allocator = 0;
     pollfd input = {0, POLLIN, 0};
     const int ready = poll(&input, 1, 1);
     if (ready > 0) break;
