@@ -37,6 +37,11 @@ class WhyCase(harness.Case):
                          found["rss_bytes"])
         return found
 
+    def has_ledger(self, pid):
+        return subprocess.run([harness.BIN, "why", str(pid)], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=harness.TIMEOUT,
+                              env=dict(os.environ, MLA_DIR=self.recordings)).returncode == 0
+
     def check_residual(self, found):
         self.assertLessEqual(abs(found["residual_bytes"]), MAX_RESIDUAL * found["rss_bytes"],
                              json.dumps(found, indent=1)[:3000])
@@ -174,6 +179,7 @@ class Trim(WhyCase):
         if not USUAL:
             return
         process, _ = self.start_program("trim_host", "ptmalloc2")
+        harness.wait_for(lambda: self.has_ledger(process.pid), "the process looks at its pages")
         process.send_signal(signal.SIGSTOP)
         done = subprocess.run([harness.BIN, "why", "--probe", str(process.pid)],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
