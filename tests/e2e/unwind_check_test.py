@@ -138,7 +138,7 @@ class UnwindCheck(harness.Case):
             names += ["test.test_json.test_decode", "test.test_generators"]
         if subprocess.run([harness.PYTHON, "-c", "import " + ", ".join(names)],
                           stderr=subprocess.DEVNULL, env=harness.plain_environment()).returncode:
-            return "not installed (Debian package libpython3-testsuite)"
+            return "not installed (Debian package libpython3.11-testsuite)"
         self.command([harness.PYTHON, "-m", "unittest", "-q"] + names,
                      {"PYTHONMALLOC": "malloc", "MLA_UNWIND_CHECK": "1" if WHOLE else "31"})
         return None
