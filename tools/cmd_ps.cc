@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <tuple>
 
 #include "commands.h"
 #include "output.h"
@@ -35,7 +36,8 @@ struct Row {
   ProcessStatus status = ProcessStatus::kKilled;
   std::string status_detail;
   std::optional<uint64_t> rss_bytes;  // of a living process
-  uint64_t live_bytes = 0;            // heap and anonymous mappings
+  uint64_t live_bytes = 0;            // of the heap, as in the report
+  uint64_t mapped_bytes = 0;          // of anonymous mappings
   double age_s = 0;                   // since the recording began
 };
 
@@ -73,7 +75,8 @@ Row read_row(const RecordingFile& file) {
     row.process = snapshot.process;
     row.status = snapshot.status;
     row.status_detail = snapshot.status_detail;
-    row.live_bytes = snapshot.totals.live_bytes + snapshot.totals.mapped_bytes;
+    row.live_bytes = snapshot.totals.live_bytes;
+    row.mapped_bytes = snapshot.totals.mapped_bytes;
     const auto now =
         std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch());
     row.age_s =
@@ -83,6 +86,12 @@ Row read_row(const RecordingFile& file) {
     row.error = error.why();
   }
   return row;
+}
+
+// What lives comes first, the newest before the others; what cannot be read comes last.
+std::tuple<int, double> rank(const Row& row) {
+  const int group = !row.error.empty() ? 2 : row.status == ProcessStatus::kAlive ? 0 : 1;
+  return {group, row.age_s};
 }
 
 void print_table(std::ostream& out, const std::vector<Row>& rows,
@@ -95,21 +104,22 @@ void print_table(std::ostream& out, const std::vector<Row>& rows,
   }
   std::array<char, 256> line{};
   const auto print = [&](const char* status, const std::string& pid, const std::string& rss,
-                         const std::string& live, const std::string& age) {
-    std::snprintf(line.data(), line.size(), "%-7s %8s %10s %10s %13s  ", status, pid.c_str(),
-                  rss.c_str(), live.c_str(), age.c_str());
+                         const std::string& live, const std::string& mapped,
+                         const std::string& age) {
+    std::snprintf(line.data(), line.size(), "%-7s %8s %10s %10s %10s %13s  ", status, pid.c_str(),
+                  rss.c_str(), live.c_str(), mapped.c_str(), age.c_str());
     out << line.data();
   };
-  print("STATUS", "PID", "RSS", "LIVE", "AGE");
+  print("STATUS", "PID", "RSS", "LIVE", "MAPPED", "AGE");
   out << "COMMAND\n";
   for (const Row& row : rows) {
     const std::string pid = std::to_string(row.file.pid);
     if (!row.error.empty()) {
-      print("-", pid, "-", "-", "-");
+      print("-", pid, "-", "-", "-", "-");
       out << "unreadable: " << row.error;
     } else {
       print(status_name(row.status).c_str(), pid, row.rss_bytes ? human_bytes(*row.rss_bytes) : "-",
-            human_bytes(row.live_bytes), human_seconds(row.age_s));
+            human_bytes(row.live_bytes), human_bytes(row.mapped_bytes), human_seconds(row.age_s));
       out << command_of(row.process);
     }
     out << '\n' << std::string(9, ' ') << row.file.path << '\n';
@@ -131,6 +141,7 @@ void print_json(std::ostream& out, const std::vector<Row>& rows) {
       entry["argv"] = row.process.argv;
       entry["rss_bytes"] = row.rss_bytes ? nlohmann::json(*row.rss_bytes) : nlohmann::json(nullptr);
       entry["live_bytes"] = row.live_bytes;
+      entry["mapped_bytes"] = row.mapped_bytes;
       entry["age_s"] = row.age_s;
     }
     document["recordings"].push_back(std::move(entry));
@@ -143,6 +154,8 @@ void list(const Options& options) {
       options.all ? directories_of_all_users() : recording_directories();
   std::vector<Row> rows;
   for (const RecordingFile& file : list_recordings(directories)) rows.push_back(read_row(file));
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return rank(a) < rank(b); });
   Output out;
   if (options.json) {
     print_json(out.stream(), rows);

@@ -1,8 +1,4 @@
 // mla report: one recording as text, JSON or folded stacks.
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +10,7 @@
 #include "report/folded.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "terminal.h"
 #include "validators.h"
 
 namespace mla {
@@ -57,11 +54,6 @@ const std::map<std::string, Grouping>& groupings() {
   return known;
 }
 
-bool colour_wanted(const Output& out) {
-  const char* no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): one thread
-  return out.is_terminal() && (no_colour == nullptr || *no_colour == '\0');
-}
-
 TextOptions text_options(const Options& options, const Output& out) {
   TextOptions text;
   text.top_sites = options.top;
@@ -70,10 +62,7 @@ TextOptions text_options(const Options& options, const Output& out) {
   text.native = options.native;
   text.by = groupings().at(options.by);
   text.colour = colour_wanted(out);
-  winsize window{};
-  if (out.is_terminal() && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
-    text.width = window.ws_col;
-  }
+  text.width = terminal_width(out, text.width);
   return text;
 }
 

@@ -184,8 +184,8 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
       command
           .add_option("--sample", options->sample,
                       "Record one allocation in so many bytes on average, such as 512K\n"
-                      "(default: $MLA_SAMPLE, else every allocation)")
-          ->type_name("BYTES");
+                      "or none (default: $MLA_SAMPLE, else every allocation)")
+          ->type_name("BYTES|off");
   CLI::Option* budget = command
                             .add_option("--budget", options->budget,
                                         "Sample as densely as costs this much CPU time, such as 1%")

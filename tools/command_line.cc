@@ -106,7 +106,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   int exit_code = kExitOk;
   std::vector<std::string> ours = arguments;
   std::vector<std::string> program;
-  if (!ours.empty() && ours.front() == "run") {
+  if (!ours.empty() && (ours.front() == "run" || ours.front() == "bench")) {
     const auto marker = std::find(ours.begin(), ours.end(), "--");
     if (marker != ours.end()) program.assign(marker + 1, ours.end());
     ours.erase(marker, ours.end());
@@ -116,8 +116,10 @@ int run_command_line(const std::vector<std::string>& arguments) {
   app.formatter(std::make_shared<FixedUsage>("mla COMMAND [options]"));
   app.set_version_flag("--version", "mla " MLA_VERSION, "Print the version and exit");
   app.footer(
-      "Exit codes: 0 done, 1 leak (mla leaks), 2 usage or unreadable input, 3 not enough data\n"
-      "(mla leaks); mla run returns the exit code of the program.\n\nExamples:\n"
+      "Exit codes: 0 done, 1 leak (mla leaks) or not all could be measured (mla bench), 2 usage "
+      "or\n"
+      "unreadable input, 3 not enough data (mla leaks); mla run returns the exit code of the\n"
+      "program.\n\nExamples:\n"
       "  mla run -- python3 run_server.py\n"
       "  mla report mla-python3-4711.mla\n"
       "\nmla COMMAND --help tells more about a command.");
@@ -127,6 +129,8 @@ int run_command_line(const std::vector<std::string>& arguments) {
   add_ctl(app, exit_code);
   add_analyse(app, exit_code);
   add_leaks(app, exit_code);
+  add_why(app, exit_code);
+  add_bench(app, program, exit_code);
   app.require_subcommand(1);
 
   const std::vector<std::string> names = command_names(app);

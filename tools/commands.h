@@ -10,11 +10,13 @@ namespace mla {
 
 // `program`: what follows "--" on the command line; outlives the parsing.
 void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_code);
+void add_bench(CLI::App& app, const std::vector<std::string>& program, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
 void add_ctl(CLI::App& app, int& exit_code);
 void add_ps(CLI::App& app, int& exit_code);
 void add_analyse(CLI::App& app, int& exit_code);
 void add_leaks(CLI::App& app, int& exit_code);
+void add_why(CLI::App& app, int& exit_code);
 
 // A subcommand with its usage line ("mla ps [options]") and its examples, shown by --help.
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& does,
@@ -22,6 +24,7 @@ CLI::App& add_command(CLI::App& app, const std::string& name, const std::string&
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitLeak = 1;
+inline constexpr int kExitPart = 1;       // mla bench: some configurations could not be measured
 inline constexpr int kExitError = 2;      // usage, unreadable input, output that cannot be written
 inline constexpr int kExitNotEnough = 3;  // not enough data for a verdict
 

@@ -19,7 +19,7 @@ namespace mla {
 namespace {
 
 constexpr size_t kMappedBytes =
-    (format::kTimelineBlock + format::kTimelineBlocks) * size_t{format::kBlockBytes};
+    (format::kLedgerBlock + format::kLedgerBlocks) * size_t{format::kBlockBytes};
 constexpr uint64_t kIdleNs = 1'000'000'000;
 
 uint64_t monotonic_ns() {
@@ -55,6 +55,11 @@ format::SegmentHeader& header_of(void* blocks) {
 format::TimelineRecord* timeline_of(void* blocks) {
   return reinterpret_cast<format::TimelineRecord*>(
       static_cast<std::byte*>(blocks) + format::kTimelineBlock * size_t{format::kBlockBytes});
+}
+
+const format::LedgerPart& ledger_of(const void* blocks) {
+  return *reinterpret_cast<const format::LedgerPart*>(
+      static_cast<const std::byte*>(blocks) + format::kLedgerBlock * size_t{format::kBlockBytes});
 }
 
 bool is_recording(const format::SegmentHeader& header) {
@@ -93,6 +98,34 @@ uint64_t LiveRecording::sampling() const {
 
 void LiveRecording::request_sampling(uint64_t interval) {
   header_of(blocks_).requested_interval.store(interval, std::memory_order_relaxed);
+}
+
+void LiveRecording::request(format::LedgerRequest what) {
+  header_of(blocks_).ledger_request.fetch_or(static_cast<uint64_t>(what),
+                                             std::memory_order_relaxed);
+}
+
+void LiveRecording::withdraw(format::LedgerRequest what) {
+  header_of(blocks_).ledger_request.fetch_and(~static_cast<uint64_t>(what),
+                                              std::memory_order_relaxed);
+}
+
+uint64_t LiveRecording::last_ledger_ns() const {
+  uint64_t last = 0;
+  for (const format::LedgerRecord& record : ledger_of(blocks_).record) {
+    last = std::max(last, record.t_ns.load(std::memory_order_acquire));  // the walk's release
+  }
+  return last;
+}
+
+uint64_t LiveRecording::trims() const {
+  return header_of(blocks_).trim_count.load(std::memory_order_acquire);  // the trim's release
+}
+
+uint64_t LiveRecording::now_ns() const {
+  const uint64_t start = header_of(blocks_).start_monotonic_ns;
+  const uint64_t now = monotonic_ns();
+  return now > start ? now - start : 0;
 }
 
 LiveRecording::LiveRecording(void* blocks) : blocks_(blocks), program_(program_of(pid())) {}

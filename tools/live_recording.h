@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "format/format.h"
+
 namespace mla {
 
 struct LiveFigures {
@@ -18,8 +20,8 @@ struct LiveFigures {
 };
 
 // A writer beside the process's own threads: takes the segment's TickLock for every point, adds
-// nothing when the process has ticked itself within the last second, and touches only the header
-// and timeline blocks, which are backed since the file was created.
+// nothing when the process has ticked itself within the last second, and touches only the fixed
+// blocks, which are backed since the file was created.
 class LiveRecording {
  public:
   // Null unless the file is the recording of a process that is alive and recording.
@@ -33,6 +35,15 @@ class LiveRecording {
   // SegmentHeader::sampling_interval. The process takes the wish up at its next tick.
   uint64_t sampling() const;
   void request_sampling(uint64_t interval);
+  // Has the process do something at its next tick, or no more.
+  void request(format::LedgerRequest what);
+  void withdraw(format::LedgerRequest what);
+  // When the last walk over its pages ended, since the start of the recording; 0: there was none.
+  uint64_t last_ledger_ns() const;
+  // How often its allocator was made to give memory back.
+  uint64_t trims() const;
+  // Now, since the start of the recording.
+  uint64_t now_ns() const;
   // Adds a timeline point where one is due. Nothing once the process is gone or has stopped.
   std::optional<LiveFigures> tick();
 
@@ -40,7 +51,7 @@ class LiveRecording {
   explicit LiveRecording(void* blocks);
   bool process_is_alive() const;
 
-  void* blocks_;         // the header and timeline blocks, shared with the process
+  void* blocks_;         // the fixed blocks of the file, shared with the process
   std::string program_;  // /proc/PID/exe: another one says that the process was replaced by exec
 };
 

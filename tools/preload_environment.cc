@@ -106,6 +106,12 @@ std::string find_allocator_library(const std::string& allocator) {
               "give --allocator ptmalloc2, jemalloc, tcmalloc, mimalloc or an absolute path");
 }
 
+std::vector<std::string> known_allocators() {
+  std::vector<std::string> names{"ptmalloc2"};
+  for (const Allocator& known : allocators()) names.emplace_back(known.name);
+  return names;
+}
+
 std::vector<std::string> preload_environment(const PreloadSettings& settings) {
   std::string preload = settings.library;
   const std::string users = variable("LD_PRELOAD");

@@ -15,6 +15,9 @@ std::string find_preload_library();
 // anything else and for a library that is not installed, naming its Debian package.
 std::string find_allocator_library(const std::string& allocator);
 
+// The names find_allocator_library knows, ptmalloc2 first.
+std::vector<std::string> known_allocators();
+
 struct PreloadSettings {
   std::string library;    // libmla.so
   std::string directory;  // where the recordings go

@@ -36,7 +36,10 @@ bool make_private(const std::string& directory) {
 
 std::string default_base() {
   const char* chosen = std::getenv("MLA_DIR");  // NOLINT(concurrency-mt-unsafe): one thread
-  if (chosen != nullptr && *chosen != '\0') return chosen;
+  if (chosen != nullptr && *chosen != '\0') {
+    mkdir(chosen, 0700);  // as libmla.so does; if that fails, realpath() tells
+    return chosen;
+  }
   std::string usable;
   for (const std::string& directory : recording_directories()) {
     if (!make_private(directory)) continue;
@@ -54,7 +57,9 @@ RecordingDirectory::RecordingDirectory(const std::string& base) {
   const std::string place = base.empty() ? default_base() : base;
   char* absolute = realpath(place.c_str(), nullptr);
   if (absolute == nullptr) {
-    throw Error(place, std::strerror(errno), "give --dir an existing directory");
+    throw Error(place, std::strerror(errno),
+                base.empty() ? "it comes from MLA_DIR: give it or --dir an existing directory"
+                             : "give --dir an existing directory");
   }
   path_ = std::string(absolute) + "/run-XXXXXX";
   std::free(absolute);  // NOLINT(cppcoreguidelines-no-malloc): realpath's contract

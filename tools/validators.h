@@ -16,6 +16,16 @@ inline CLI::Validator finite_number() {
           ""};
 }
 
+inline CLI::Validator positive_number() {
+  return {[](const std::string& text) {
+            double value = 0;
+            const bool positive =
+                CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value > 0;
+            return positive ? std::string() : "'" + text + "' is not a number above 0";
+          },
+          ""};
+}
+
 inline CLI::Validator whole_number(uint64_t least) {
   return {[least](const std::string& text) {
             uint64_t value = 0;

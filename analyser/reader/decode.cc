@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <set>
 #include <string>
 
+#include "reader/decode_ledger.h"
 #include "reader/decode_tables.h"
 
 namespace mla {
@@ -131,13 +133,14 @@ void decode_per_site(const SegmentImage& image, const IdMap& map, std::vector<Si
   }
 }
 
-// Largest first; sites with nothing to say (an unpublished counter, another process's) leave.
-// Returns from the old index to the new one.
-IdMap sort_sites(std::vector<Site>& sites) {
+// Largest first; sites with nothing to say (an unpublished counter, another process's) leave, but
+// for those `kept` names. Returns from the old index to the new one.
+IdMap sort_sites(std::vector<Site>& sites, const std::set<uint32_t>& kept) {
   IdMap order;
   for (uint32_t i = 0; i < sites.size(); ++i) {
     const Site& site = sites[i];
-    if ((site.alloc_count | site.freed_count | site.inherited_count | site.peak_bytes) != 0) {
+    if ((site.alloc_count | site.freed_count | site.inherited_count | site.peak_bytes) != 0 ||
+        kept.contains(i)) {
       order.push_back(i);
     }
   }
@@ -328,7 +331,8 @@ void decode(const SegmentImage& image, Snapshot& snapshot, DamageLog& damage) {
   const IdMap sites = decode_sites(image, nodes, snapshot.sites, damage);
   decode_counters(image, sites, snapshot.sites, damage);
   decode_per_site(image, sites, snapshot.sites);
-  const IdMap moved = sort_sites(snapshot.sites);
+  const IdMap moved = sort_sites(snapshot.sites, sites_of_ledger(image, sites));
+  decode_ledger(image, sites, moved, snapshot, damage);
   decode_threads(image, snapshot.threads);
   decode_timeline(image, snapshot.timeline);
   decode_history(image, sites, moved, snapshot, damage);

@@ -236,18 +236,33 @@ void SegmentImage::copy_peak(const Source& source, DamageLog& damage) {
 void SegmentImage::copy_rings(const Source& source) {
   timeline_.assign(format::kTimelineBlocks * kBlockBytes, {});
   history_.assign(format::kHistoryBlocks * kBlockBytes, {});
-  const auto copy_twice = [&source](Bytes& to, uint64_t block, size_t slot_bytes) {
+  ledger_.assign(format::kLedgerBlocks * kBlockBytes, {});
+  struct Ring {
+    size_t at;
+    size_t bytes;
+    size_t slot_bytes;
+  };
+  const auto copy_twice = [&source](Bytes& to, uint64_t block, const std::vector<Ring>& rings) {
     Bytes again(to.size());
     source.read(to.data(), to.size(), block * kBlockBytes);
     source.read(again.data(), again.size(), block * kBlockBytes);
-    for (size_t at = 0; at < to.size(); at += slot_bytes) {
-      if (std::memcmp(&to[at], &again[at], slot_bytes) != 0) {
-        std::memset(&to[at], 0, slot_bytes);
+    for (const Ring& ring : rings) {
+      for (size_t at = ring.at; at < ring.at + ring.bytes; at += ring.slot_bytes) {
+        if (std::memcmp(&to[at], &again[at], ring.slot_bytes) != 0) {
+          std::memset(&to[at], 0, ring.slot_bytes);
+        }
       }
     }
   };
-  copy_twice(timeline_, format::kTimelineBlock, sizeof(format::TimelineRecord));
-  copy_twice(history_, format::kHistoryBlock, sizeof(format::HistoryColumn));
+  copy_twice(timeline_, format::kTimelineBlock,
+             {{0, timeline_.size(), sizeof(format::TimelineRecord)}});
+  copy_twice(history_, format::kHistoryBlock,
+             {{0, history_.size(), sizeof(format::HistoryColumn)}});
+  using format::LedgerPart;
+  copy_twice(
+      ledger_, format::kLedgerBlock,
+      {{offsetof(LedgerPart, record), sizeof(LedgerPart::record), sizeof(format::LedgerRecord)},
+       {offsetof(LedgerPart, detail), sizeof(LedgerPart::detail), sizeof(format::LedgerDetail)}});
 }
 
 uint64_t SegmentImage::records(Table table) const { return claimed_[static_cast<uint32_t>(table)]; }

@@ -55,6 +55,10 @@ class SegmentImage {
     return reinterpret_cast<const format::HistoryColumn*>(history_.data());
   }
 
+  const format::LedgerPart& ledger() const {
+    return *reinterpret_cast<const format::LedgerPart*>(ledger_.data());
+  }
+
   // The composition at the peak as it was copied: the table it is in, 0 for none.
   struct Peak {
     uint32_t table = 0;
@@ -82,6 +86,7 @@ class SegmentImage {
   Bytes header_;
   Bytes timeline_;
   Bytes history_;
+  Bytes ledger_;
   std::array<std::vector<Bytes>, format::kTableCount> tables_;  // blocks; empty: not there
   std::array<uint64_t, format::kTableCount> claimed_{};
   struct stat status_ {};

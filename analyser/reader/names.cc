@@ -20,7 +20,7 @@ constexpr LossText kLosses[] = {
     {"mapping_table_full", "anonymous mappings that found the table of mappings full or busy"},
     {"unknown_free", "frees of blocks allocated before recording began or past mla; no error"},
     {"missed_free", "frees noticed only when their address was handed out again"},
-    {"stack_truncated", "stacks deeper than 256 frames; their outermost frames are missing"},
+    {"stack_truncated", "stacks deeper than 1,024 frames; their outer frames are missing"},
     {"stack_table_full", "stacks that found no room and were counted under a shorter one"},
     {"site_table_full", "events that found no room for a new call site"},
     {"stack_incomplete", "stacks that could not be unwound to the start of their thread"},

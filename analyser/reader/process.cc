@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 namespace mla {
@@ -37,6 +38,20 @@ std::optional<ProcessStat> read_process_stat(uint32_t pid) {
   fields >> stat.start_ticks;
   if (!fields) return std::nullopt;
   return stat;
+}
+
+std::optional<uint64_t> resident_bytes(uint32_t pid) {
+  // statm and status are a few pages per thread behind on kernels before 6.2.
+  for (const char* file : {"/smaps_rollup", "/status"}) {
+    std::ifstream lines("/proc/" + std::to_string(pid) + file);
+    std::string name;
+    while (lines >> name) {
+      uint64_t kib = 0;
+      if ((name == "Rss:" || name == "VmRSS:") && lines >> kib) return kib * 1024;
+      lines.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<std::vector<MappedFile>> shared_mappings(uint32_t pid) {

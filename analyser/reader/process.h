@@ -19,6 +19,10 @@ struct ProcessStat {
 // Nothing if there is no such process, or /proc cannot be read.
 std::optional<ProcessStat> read_process_stat(uint32_t pid);
 
+// RSS as the kernel counts it now, exactly where it lets mla read smaps_rollup. Nothing if there is
+// no such process.
+std::optional<uint64_t> resident_bytes(uint32_t pid);
+
 struct MappedFile {
   uint64_t device = 0;
   uint64_t inode = 0;

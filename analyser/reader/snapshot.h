@@ -182,6 +182,61 @@ struct UnwindCheck {
   uint64_t first_reference_pc = 0;
 };
 
+// Where the resident memory was at one time: format/ledger.h explains the figures, in bytes.
+struct LedgerPoint {
+  uint64_t t_ns = 0;
+  uint64_t started_ns = 0;
+  uint64_t cost_ns = 0;     // CPU time of the walk that found this
+  uint64_t longest_ns = 0;  // of its slices
+  uint64_t slices = 0;
+  bool heap_map = false;    // the parts of the heap are measured, not only its sum
+  bool incomplete = false;  // not all of the address space could be looked at
+  uint64_t rss_begin = 0;
+  uint64_t rss_end = 0;
+  uint64_t heap = 0;
+  uint64_t brk_heap = 0;  // of it in [heap]
+  uint64_t live = 0;      // requested
+  uint64_t live_blocks = 0;
+  uint64_t touched = 0;
+  uint64_t rounding = 0;
+  uint64_t overhead = 0;
+  uint64_t free_pages = 0;
+  uint64_t pinned = 0;
+  uint64_t pinned_pages = 0;
+  uint64_t full_pages = 0;
+  uint64_t mappings = 0;
+  uint64_t stacks = 0;
+  uint64_t stack_count = 0;
+  uint64_t files = 0;
+  uint64_t shared = 0;
+  uint64_t own = 0;
+  uint64_t unknown = 0;
+  uint64_t mapped = 0;         // address space of the program's mappings, then
+  uint64_t statistics_ns = 0;  // when the allocator was asked; 0: never
+  format::AllocatorStatistics allocator{};
+};
+
+// Of the last LedgerPoint: what a call site holds, largest first.
+struct HeldPages {
+  uint32_t site_index = 0;  // into Snapshot::sites
+  uint64_t pinned = 0;      // free bytes on pages its blocks keep
+  uint64_t resident = 0;    // of its mappings
+};
+
+struct ResidentFile {
+  std::string path;
+  uint64_t resident = 0;
+};
+
+// The last time the serving allocator was made to give memory back.
+struct TrimInfo {
+  uint64_t count = 0;
+  uint64_t t_ns = 0;
+  uint64_t took_ns = 0;
+  uint64_t rss_before = 0;
+  uint64_t rss_after = 0;
+};
+
 struct Snapshot {
   std::string path;  // of the file it was read from
   ProcessInfo process;
@@ -203,6 +258,10 @@ struct Snapshot {
   std::vector<ThreadInfo> threads;
   std::vector<TimelinePoint> timeline;  // in time order
   std::vector<SiteHistory> history;
+  std::vector<LedgerPoint> ledger;  // in time order
+  std::vector<HeldPages> held;
+  std::vector<ResidentFile> files;  // largest first
+  TrimInfo trim;
   std::vector<std::string> damage;  // what the reader skipped or clamped, one line each
 };
 

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include "capture/allocator_service.h"
+#include "capture/ledger.h"
 #include "capture/live_map.h"
 #include "capture/mappings.h"
 #include "capture/peak.h"
@@ -14,6 +16,7 @@
 #include "capture/stack_trie.h"
 #include "capture/thread_local.h"
 #include "capture/ticks.h"
+#include "capture/unwind_step.h"
 #include "segment/control.h"
 #include "segment/own_memory.h"
 #include "segment/segment.h"
@@ -90,7 +93,7 @@ void make_file() {
     return;
   }
   mark_replaced_recordings(kWorthExecuted.allocations, kWorthExecuted.age_ns);
-  tick_if_due();
+  tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
   set_mode(recording_mode());
 }
 
@@ -137,10 +140,12 @@ void become_child() {
   reset_sites_after_fork();
   if (const PythonReader* python = python_reader.load(kRelaxed)) python->reset_after_fork();
   rule_cache.reset_after_fork();
-  sample_table.reset_after_fork();
+  reset_own_ranges_after_fork();
+  reset_allocator_service_after_fork();
   reset_peak_after_fork();
   reset_ticks_after_fork();
   if (!mapping_table.reset_after_fork()) segment.count_loss(Loss::kNoMapping);
+  reservation_table.reset_after_fork();
   reset_sampler_after_fork();
   if (++generation == LiveMap::kGenerations) {
     live_map.forget_generations();
@@ -172,6 +177,7 @@ void start_recording(char** environment, const Settings& chosen, uint32_t smalle
   if (!segment.open_private() || !open_stack_trie()) return;
   live_map.configure(smallest_spacing);
   start_sampling(settings);
+  start_ledger(settings);
   store_settings(environment);
   // With libmla in our own LD_PRELOAD but not in the parent's, someone started us to be recorded.
   // Otherwise (also with a system-wide /etc/ld.so.preload) this may be anyone's short helper.
@@ -188,11 +194,12 @@ void start_recording(char** environment, const Settings& chosen, uint32_t smalle
 void finish_start(const char* complaint) {
   if (fate != Fate::kStarted) return;
   ReentryGuard guard;
-  const bool often = settings.reference_unwinder || settings.unwind_check != 0;
+  const bool often = settings.reference_unwinder || settings.unwind_check != 0 || !kHasUnwindRules;
   if (!load_reference_unwinder(settings.reference_unwinder, often) && often) {
     add_note("libunwind.so.8 is not installed (package libunwind8): its checks were not made");
   }
   watch_thread_ends();
+  watch_libc_forks(begin_libc_fork, end_libc_fork);
   constructed = true;
   if (*complaint != 0) add_note(complaint);
   if (current_mode() == Mode::kPending && !helper) make_file();
@@ -229,7 +236,7 @@ void note_exit(int code, bool code_known) {
   if (sys::getpid() != segment.header().pid) return;  // a vfork child, in its parent's memory
   if (thread_local_state.shard != nullptr) {
     refresh_totals(*thread_local_state.shard);
-    refresh_thread_name(*thread_local_state.shard);
+    refresh_thread_name(*thread_local_state.shard, sys::now_ns(CLOCK_MONOTONIC));
   }
   tick_at_exit();
   format::SegmentHeader& h = segment.header();

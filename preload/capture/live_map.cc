@@ -17,7 +17,7 @@ LiveMap::Slot* LiveMap::make_slot(uintptr_t address) {
     if (up.compare_exchange_strong(middle, fresh, std::memory_order_acq_rel)) {
       middle = fresh;
     } else {
-      sys::munmap(fresh, sizeof(Middle));
+      own_unmap(fresh, sizeof(Middle));
       own_private_bytes.fetch_sub(sizeof(Middle), std::memory_order_relaxed);
     }
   }
@@ -27,7 +27,7 @@ LiveMap::Slot* LiveMap::make_slot(uintptr_t address) {
     Slot* fresh = static_cast<Slot*>(own_reserve(leaf_bytes()));
     if (fresh == nullptr) return nullptr;
     if (!place.compare_exchange_strong(leaf, fresh, std::memory_order_acq_rel)) {
-      sys::munmap(fresh, leaf_bytes());
+      own_unmap(fresh, leaf_bytes());
     }
   }
   return slot_at(address);
@@ -42,7 +42,9 @@ LiveBlock LiveMap::unpack(const Slot* slot) {
   b.bytes = seen >> kSizeAt & kSizeMask;
   uint32_t at = kSizeBits;
   for (uint32_t i = 1; i <= seen >> kMoreAt; ++i, at += kContinuationBits) {
-    b.bytes |= static_cast<uint64_t>(slot[i].load(kRelaxed) >> kContinuationAt) << at;
+    const uint32_t more = slot[i].load(kRelaxed);
+    // A site there is that of a block which now begins there: the free of this one was missed.
+    if ((more & kSiteMask) == 0) b.bytes |= static_cast<uint64_t>(more >> kContinuationAt) << at;
   }
   return b;
 }
@@ -50,7 +52,9 @@ LiveBlock LiveMap::unpack(const Slot* slot) {
 LiveBlock LiveMap::take_from(Slot* slot) {
   const LiveBlock block = unpack(slot);
   if (block.site == format::SiteId::kNone) return block;
-  for (uint32_t i = slot->load(kRelaxed) >> kMoreAt; i > 0; --i) slot[i].store(0, kRelaxed);
+  for (uint32_t i = slot->load(kRelaxed) >> kMoreAt; i > 0; --i) {
+    if ((slot[i].load(kRelaxed) & kSiteMask) == 0) slot[i].store(0, kRelaxed);
+  }
   slot->store(0, kRelaxed);
   return block;
 }
@@ -97,6 +101,44 @@ void LiveMap::forget_generations() {
 
 bool LiveMap::resident_pages(const Slot* leaf, unsigned char* resident) const {
   return sys::mincore(leaf, leaf_bytes(), resident) == 0;
+}
+
+bool LiveMap::ever_held(uintptr_t low, uintptr_t high) const {
+  if (high > kAddressLimit) high = kAddressLimit;
+  while (low < high) {
+    const Middle* middle =
+        directory_[low >> (kLeafBits + kMiddleBits)].load(std::memory_order_acquire);
+    const uint32_t span_bits = middle == nullptr ? kLeafBits + kMiddleBits : kLeafBits;
+    const uintptr_t span_end = ((low >> span_bits) + 1) << span_bits;
+    const uintptr_t end = high < span_end ? high : span_end;
+    for (const uintptr_t half : {0, 8}) {
+      if (middle != nullptr && any_resident(slot_at(low | half), slot_at((end - 1) | half)))
+        return true;
+    }
+    low = end;
+  }
+  return false;
+}
+
+// Whether a page of [first, last] is; false for nullptr.
+bool LiveMap::any_resident(const Slot* first, const Slot* last) {
+  constexpr uintptr_t kPage = 4096;
+  if (first == nullptr) return false;
+  unsigned char resident[kMostLeafPages];
+  const uintptr_t from = reinterpret_cast<uintptr_t>(first) & ~(kPage - 1);
+  const uintptr_t to = (reinterpret_cast<uintptr_t>(last) & ~(kPage - 1)) + kPage;
+  if (sys::mincore(reinterpret_cast<const void*>(from), to - from, resident) != 0) return false;
+  for (uintptr_t p = 0; p < (to - from) / kPage; ++p) {
+    if ((resident[p] & 1) != 0) return true;
+  }
+  return false;
+}
+
+void LiveMap::Cursor::enter(const LiveMap& map, uintptr_t page) {
+  static_assert(sizeof resident_ == kMostLeafPages);
+  span_ = page >> kLeafBits;
+  leaf_ = page >= kAddressLimit ? nullptr : map.slot_at(span_ << kLeafBits);
+  if (leaf_ != nullptr && !map.resident_pages(leaf_, resident_)) leaf_ = nullptr;
 }
 
 uint64_t LiveMap::resident_bytes() const {

@@ -77,7 +77,9 @@ class LiveMap {
     site = format::SiteId{seen & kSiteMask};
     bytes = seen >> kSizeAt & kSizeMask;
     if (more != 0) {
-      bytes |= static_cast<uint64_t>(slot[1].load(kRelaxed) >> kContinuationAt) << kSizeBits;
+      const uint32_t continued = slot[1].load(kRelaxed);
+      if ((continued & kSiteMask) != 0) return false;
+      bytes |= static_cast<uint64_t>(continued >> kContinuationAt) << kSizeBits;
       slot[1].store(0, kRelaxed);
     }
     slot->store(0, kRelaxed);
@@ -124,6 +126,40 @@ class LiveMap {
       }
     }
   }
+
+  // Whether a block was ever entered in [low, high), to the 32 KiB. Asks the kernel: one system
+  // call for each 4 MiB that hold or held blocks, up to the first hit.
+  bool ever_held(uintptr_t low, uintptr_t high) const;
+
+  // Visits the blocks of one page after another, upwards. Reads only resident pages.
+  class Cursor {
+   public:
+    // Calls each(address, block) for every block that begins in [page, page + 4096), which is
+    // aligned. Over ptmalloc2 an address may be 16 bytes too low.
+    template <class Each>
+    void visit(const LiveMap& map, uintptr_t page, Each each) {
+      if (page >> kLeafBits != span_) enter(map, page);
+      if (leaf_ == nullptr) return;
+      const uint64_t first = (page & (kLeafSpan - 1)) >> map.shift_;
+      for (const bool upper : {false, true}) {
+        const uint64_t from = first + (upper ? map.half_slots_ : 0);
+        if ((resident_[from / kSlotsPerPage] & 1) == 0) continue;
+        const uintptr_t address = page + (upper ? 8 : 0);
+        for (uint64_t s = 0; s < 4096U >> map.shift_; ++s) {
+          const LiveBlock block = unpack(leaf_ + from + s);
+          if (block.site != format::SiteId::kNone) each(address + (s << map.shift_), block);
+        }
+      }
+    }
+    // What was resident may have changed.
+    void forget() { span_ = ~uintptr_t{0}; }
+
+   private:
+    void enter(const LiveMap& map, uintptr_t page);
+    uintptr_t span_ = ~uintptr_t{0};
+    const std::atomic<uint32_t>* leaf_ = nullptr;
+    unsigned char resident_[2 * (1 + (1 << 22) / 16 / 1024)] = {};  // kMostLeafPages
+  };
 
   // Makes every block one of generation 0. Call in a forked child, with no other thread.
   void forget_generations();
@@ -194,6 +230,7 @@ class LiveMap {
   }
   Slot* make_slot(uintptr_t address);
   bool resident_pages(const Slot* leaf, unsigned char* resident) const;
+  static bool any_resident(const Slot* first, const Slot* last);
   uint64_t leaf_bytes() const { return 2 * half_slots_ * sizeof(Slot); }
 
   std::atomic<Middle*> directory_[1U << kDirectoryBits];

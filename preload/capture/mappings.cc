@@ -6,6 +6,7 @@
 namespace mla {
 
 MappingTable mapping_table;
+MappingTable reservation_table;
 
 bool MappingTable::lock() {
   for (uint32_t spins = 0; spins < kMostSpins; ++spins) {
@@ -54,6 +55,15 @@ bool MappingTable::insert(const Mapping& mapping) {
   const bool inserted = insert_at(first_ending_after(mapping.start), mapping);
   unlock();
   return inserted;
+}
+
+bool MappingTable::next(uintptr_t address, Mapping& found) {
+  if (!lock()) return false;
+  const uint32_t i = first_ending_after(address);
+  const bool there = i < count_;
+  if (there) found = table_[i];
+  unlock();
+  return there;
 }
 
 bool MappingTable::reset_after_fork() {

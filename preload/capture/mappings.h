@@ -60,6 +60,9 @@ class MappingTable {
     return complete;
   }
 
+  // The first range that ends after `address`. False if there is none or the table is busy.
+  bool next(uintptr_t address, Mapping& found);
+
   template <class Each>
   void for_each(Each each) const {
     for (uint32_t i = 0; i < count_; ++i) each(table_[i]);
@@ -90,5 +93,9 @@ class MappingTable {
 };
 
 extern MappingTable mapping_table;
+// What is in no count but explains resident pages: address space reserved by the program
+// (PROT_NONE, made accessible piece by piece) with the site that did, and, with site kNone, what
+// the serving allocator mapped for itself.
+extern MappingTable reservation_table;
 
 }  // namespace mla

@@ -53,6 +53,11 @@ void uncount_removed(Shard& shard, const Mapping& m, bool whole) {
   }
 }
 
+void remove_reservations(uintptr_t start, uint64_t bytes) {
+  const auto ignore = [](const auto&...) {};
+  reservation_table.remove(start, start + ((bytes + kPage - 1) & ~(kPage - 1)), ignore, ignore);
+}
+
 bool remove_range(Shard& shard, uintptr_t start, uint64_t bytes, ReleasedMappings& released) {
   const uintptr_t end = start + ((bytes + kPage - 1) & ~(kPage - 1));
   return mapping_table.remove(
@@ -81,6 +86,7 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   bytes = (bytes + kPage - 1) & ~(kPage - 1);
   ReleasedMappings ignored;
   remove_range(*shard, start, bytes, ignored);  // MAP_FIXED, or a munmap that was not seen
+  remove_reservations(start, bytes);
   const format::NodeId node{shard->memo.capture(from).node};
   const SiteId site = mapping_site_of(node, python_node(shard->python));
   CounterRecord* counter = counter_of(*shard, site);
@@ -92,7 +98,45 @@ void record_mapping(uintptr_t start, uint64_t bytes, const CallContext& from) {
   bump(counter->alloc_bytes, bytes);
   segment.header().mapped_bytes.fetch_add(bytes, kRelaxed);
   if (event.is_pending()) pending_bytes += bytes;
-  tick_if_due();
+  tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
+}
+
+void record_reservation(uintptr_t start, uint64_t bytes, const CallContext& from) {
+  const EventScope event;
+  if (!event.entered()) return;
+  Shard* shard = current_shard();
+  if (shard == nullptr) return;
+  bytes = (bytes + kPage - 1) & ~(kPage - 1);
+  ReleasedMappings ignored;
+  remove_range(*shard, start, bytes, ignored);
+  remove_reservations(start, bytes);
+  const SiteId site = mapping_site_of(format::NodeId{shard->memo.capture(from).node});
+  // A full table is no loss of an event: these pages are then explained by nothing.
+  reservation_table.insert({start, start + bytes, site, generation});
+}
+
+namespace {
+
+// The allocator is at work and may hold its locks: nothing but the table is touched, above all no
+// forked child becomes a process of its own here.
+bool may_note_allocator() {
+  const Mode mode = current_mode();
+  return mode == Mode::kPending || is_recording(mode);
+}
+
+}  // namespace
+
+void note_allocator_mapping(uintptr_t start, uint64_t bytes) {
+  const ReentryGuard guard;
+  if (!guard.entered() || !may_note_allocator()) return;
+  bytes = (bytes + kPage - 1) & ~(kPage - 1);
+  remove_reservations(start, bytes);
+  reservation_table.insert({start, start + bytes, SiteId::kNone, generation});
+}
+
+void note_allocator_unmapping(uintptr_t start, uint64_t bytes) {
+  const ReentryGuard guard;
+  if (guard.entered() && may_note_allocator()) remove_reservations(start, bytes);
 }
 
 void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released) {
@@ -102,6 +146,7 @@ void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released
   if (!event.entered()) return;
   invalidate_stack_memos();  // it may be the stack of a coroutine
   Shard* shard = current_shard();
+  remove_reservations(start, bytes);
   if (shard != nullptr && !remove_range(*shard, start, bytes, released)) {
     segment.count_loss(Loss::kNoMapping);
   }

@@ -1,5 +1,6 @@
 #include "capture/recorder.h"
 
+#include "capture/ledger.h"
 #include "capture/lifecycle.h"
 #include "capture/python_stack.h"
 #include "capture/reference_unwinder.h"
@@ -62,10 +63,15 @@ inline SiteId heap_site(Shard& shard, const CallContext& from) {
 __attribute__((noinline)) void refresh(Shard& shard) {
   const bool due = shard.events_left == 0;
   refresh_totals(shard);
-  if (!due) return;
+  if (!due) {
+    if (__builtin_expect(ledger_requested(), 0)) tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
+    return;
+  }
   shard.events_left = Shard::kEventsPerRefresh;
-  refresh_thread_name(shard);
-  tick_if_due();
+  // A few milliseconds behind, and half the price.
+  const uint64_t now = sys::now_ns(CLOCK_MONOTONIC_COARSE);
+  refresh_thread_name(shard, now);
+  tick_if_due(now);
 }
 
 inline void after_event(Shard& shard) {
@@ -139,7 +145,6 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
   CounterRecord* counter = counter_of(shard, site);
   SampledBlock stale;
   const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block), site, generation, weight};
-  sampled_blocks_exist.store(true, kRelaxed);
   if (counter == nullptr || !sample_table.insert(sampled, stale)) {
     segment.count_loss(counter == nullptr ? Loss::kNoThread : Loss::kNoLiveMap);
     return;
@@ -159,22 +164,24 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
 }
 
 void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallContext& from) {
-  SampleWeight weight;
-  if (!is_sample(shard, bytes == 0 ? 1 : bytes, weight)) return;
   const uint64_t begin = sys::now_ns(CLOCK_MONOTONIC);
+  SampleWeight weight;
+  if (!is_sample(shard, bytes == 0 ? 1 : bytes, weight)) {
+    if (sampling_interval.load(kRelaxed) == format::kOffInterval) tick_if_due(begin);
+    return;
+  }
   count_sample(shard, block, weight, heap_site(shard, from));
   refresh_totals(shard);
-  refresh_thread_name(shard);
-  // A thread that lost its processor meanwhile did not use it for so long.
-  constexpr uint64_t kLongest = 50'000;
-  const uint64_t took = sys::now_ns(CLOCK_MONOTONIC) - begin;
-  segment.header().sampling_ns.fetch_add(took < kLongest ? took : kLongest, kRelaxed);
-  tick_if_due();
+  refresh_thread_name(shard, begin);
+  const uint64_t end = sys::now_ns(CLOCK_MONOTONIC);
+  count_sampling_time(end - begin);
+  tick_if_due(end);
 }
 
 }  // namespace
 
-void record_allocation_slowly(const void* block, uint64_t bytes, const CallContext& from) {
+void record_allocation_slowly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
+                              uintptr_t fp) {
   if (block == nullptr) return;
   const EventScope event;
   if (!event.entered()) return;
@@ -183,6 +190,7 @@ void record_allocation_slowly(const void* block, uint64_t bytes, const CallConte
     segment.count_loss(Loss::kNoThread);
     return;
   }
+  const CallContext from = {pc, sp, fp};
   if (__builtin_expect(event.is_pending(), 0)) {
     ++pending_allocations;
     pending_bytes += bytes;
@@ -197,13 +205,15 @@ void record_allocation_slowly(const void* block, uint64_t bytes, const CallConte
   if (thread_local_state.countdown < 0) record_sample(*shard, block, bytes, from);
 }
 
-void record_allocation_exactly(const void* block, uint64_t bytes, const CallContext& from) {
+void record_allocation_exactly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
+                               uintptr_t fp) {
   ThreadLocal& local = thread_local_state;
   Shard* shard = local.shard;
   if (__builtin_expect(block == nullptr || local.busy || shard == nullptr, 0)) {
-    record_allocation_slowly(block, bytes, from);
+    record_allocation_slowly(block, bytes, pc, sp, fp);
     return;
   }
+  const CallContext from = {pc, sp, fp};
   const ReentryGuard guard;
   live_map.prefetch(reinterpret_cast<uintptr_t>(block));  // needed when the stack is known
   count_allocated(*shard, block, bytes, heap_site(*shard, from));
@@ -254,6 +264,30 @@ LiveBlock take_block(const void* block) {
   return taken;
 }
 
+namespace {
+
+// The time of one in kEvery frees that sampling costs, as long as there is a budget to be kept.
+class FreeTimer {
+ public:
+  FreeTimer() {
+    Shard* shard = thread_local_state.shard;
+    if (has_budget() && shard != nullptr && ++shard->slow_frees % kEvery == 0) {
+      begin_ = sys::now_ns(CLOCK_MONOTONIC);
+    }
+  }
+  ~FreeTimer() {
+    if (begin_ != 0) count_sampling_time(sys::now_ns(CLOCK_MONOTONIC) - begin_, kEvery);
+  }
+  FreeTimer(const FreeTimer&) = delete;
+  FreeTimer& operator=(const FreeTimer&) = delete;
+
+ private:
+  static constexpr uint32_t kEvery = 16;
+  uint64_t begin_ = 0;
+};
+
+}  // namespace
+
 void count_free(const LiveBlock& block) {
   if (block.site == SiteId::kNone) return;
   const EventScope event;
@@ -267,10 +301,14 @@ void count_free(const LiveBlock& block) {
   after_event(*shard);
 }
 
+// With sampling: of a block on a page with samples.
 void record_free_slowly(const void* block) {
+  const auto address = reinterpret_cast<uintptr_t>(block);
+  if (current_mode() == Mode::kSampling && !may_be_recorded(address)) return;
   const EventScope event;
   if (!event.entered()) return;
-  const LiveBlock taken = take_recorded(reinterpret_cast<uintptr_t>(block));
+  const FreeTimer timer;
+  const LiveBlock taken = take_recorded(address);
   Shard* shard = current_shard();
   if (__builtin_expect(taken.site == SiteId::kNone || shard == nullptr, 0)) {
     if (shard == nullptr) {

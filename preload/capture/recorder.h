@@ -55,34 +55,48 @@ struct ReleasedMappings {
 void release_mapping(uintptr_t start, uint64_t bytes, ReleasedMappings& released);
 void restore_mappings(const ReleasedMappings& released);
 
+// Address space that is no memory yet, reserved by the program. In no count; see reservation_table.
+void record_reservation(uintptr_t start, uint64_t bytes, const CallContext& from);
+// What the serving allocator maps for itself, and is about to unmap.
+void note_allocator_mapping(uintptr_t start, uint64_t bytes);
+void note_allocator_unmapping(uintptr_t start, uint64_t bytes);
+
 // Out of line: the usual case of exact mode, and everything else.
-void record_allocation_exactly(const void* block, uint64_t bytes, const CallContext& from);
+// The context is passed in registers, so that a hook does not fetch it for what is no sample.
+void record_allocation_exactly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
+                               uintptr_t fp);
 void record_free_exactly(const void* block);
-void record_allocation_slowly(const void* block, uint64_t bytes, const CallContext& from);
+void record_allocation_slowly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
+                              uintptr_t fp);
 void record_free_slowly(const void* block);
 
 // With sampling, one subtraction and one branch for an allocation that is no sample.
 inline void record_allocation(const void* block, uint64_t bytes, const CallContext& from) {
   const Mode mode = current_mode();
   if (mode == Mode::kSampling) {
+    if (__builtin_expect(block == nullptr, 0)) return;  // its size is no distance, whatever it was
     thread_local_state.countdown -= static_cast<int64_t>(bytes | (bytes == 0));
     if (__builtin_expect(thread_local_state.countdown >= 0, 1)) return;
   } else if (__builtin_expect(mode == Mode::kRecording, 1)) {
-    record_allocation_exactly(block, bytes, from);
+    record_allocation_exactly(block, bytes, from.pc, from.sp, from.fp);
     return;
   }
-  record_allocation_slowly(block, bytes, from);
+  record_allocation_slowly(block, bytes, from.pc, from.sp, from.fp);
+}
+
+// Samples are taken, so that the allocator is known, and the block is none: its free need not be
+// recorded.
+inline bool is_passed_over(const void* block) {
+  return current_mode() == Mode::kSampling && !may_be_sampled(reinterpret_cast<uintptr_t>(block));
 }
 
 inline void record_free(const void* block) {
-  const Mode mode = current_mode();
-  if (mode == Mode::kSampling) {
-    if (!may_be_recorded(reinterpret_cast<uintptr_t>(block))) return;
-  } else if (__builtin_expect(mode == Mode::kRecording, 1)) {
+  if (is_passed_over(block)) return;
+  if (__builtin_expect(current_mode() == Mode::kRecording, 1)) {
     record_free_exactly(block);
-    return;
+  } else {
+    record_free_slowly(block);
   }
-  record_free_slowly(block);
 }
 
 }  // namespace mla

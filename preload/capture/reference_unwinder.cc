@@ -16,8 +16,18 @@ namespace {
 #define MLA_STRING2(x) #x
 #define MLA_STRING(x) MLA_STRING2(x)
 
+// The registers of the function it stands in. For aarch64, libunwind has no function that does it,
+// but assembly in its header.
+#if defined(__x86_64__)
+#define MLA_GET_CONTEXT(context) unw.get_context(context)
+#else
+#define MLA_GET_CONTEXT(context) unw_tdep_getcontext(context)
+#endif
+
 struct Functions {
+#if defined(__x86_64__)
   int (*get_context)(unw_context_t*);
+#endif
   int (*init)(unw_cursor_t*, unw_context_t*);
   int (*step)(unw_cursor_t*);
   int (*get_reg)(unw_cursor_t*, int, unw_word_t*);
@@ -65,7 +75,7 @@ void replace_memory_access() {
   }
   unw_context_t context;
   unw_cursor_t cursor;
-  unw.get_context(&context);
+  MLA_GET_CONTEXT(&context);
   loaded = unw.init(&cursor, &context) == 0;  // its own start-up, which would undo the following
   const uint64_t pipe = fd[0] < 0 ? 0 : inode_of_pipe(fd[0]);
   if (pipe != 0 && pipe == inode_of_pipe(fd[1])) {
@@ -81,14 +91,16 @@ bool load_reference_unwinder(bool forced, bool cached) {
   void* library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return false;
   // The macros of libunwind.h give the architecture's names, such as _ULx86_64_step.
-  loaded = find(library, MLA_STRING(unw_tdep_getcontext), unw.get_context) &&
-           find(library, MLA_STRING(unw_init_local), unw.init) &&
+  loaded = find(library, MLA_STRING(unw_init_local), unw.init) &&
            find(library, MLA_STRING(unw_step), unw.step) &&
            find(library, MLA_STRING(unw_get_reg), unw.get_reg) &&
            find(library, MLA_STRING(unw_flush_cache), unw.flush_cache) &&
            find(library, MLA_STRING(unw_local_addr_space), unw.address_space) &&
            find(library, MLA_STRING(unw_get_accessors), unw.get_accessors) &&
            find(library, MLA_STRING(unw_set_caching_policy), unw.set_caching_policy);
+#if defined(__x86_64__)
+  loaded = loaded && find(library, MLA_STRING(unw_tdep_getcontext), unw.get_context);
+#endif
   if (loaded) replace_memory_access();
   // libunwind holds the lock of its cache while it waits for the loader's: a deadlock with a
   // program that allocates in a callback of dl_iterate_phdr. As a fallback it does without; where
@@ -136,7 +148,7 @@ bool is_signal_return(unw_word_t pc) {
 bool unwind(const CallContext& from, CapturedStack& out) {
   unw_context_t context;
   unw_cursor_t cursor;
-  unw.get_context(&context);
+  MLA_GET_CONTEXT(&context);
   if (unw.init(&cursor, &context) != 0) return false;
   // Skip the frames of mla: the caller's frame is the one whose stack pointer is the hook's CFA.
   unw_word_t pc = 0;

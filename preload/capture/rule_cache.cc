@@ -17,13 +17,17 @@ bool RuleCache::add(Table& t, uintptr_t pc, uint64_t rule) {
   for (uint32_t n = 0; n < kProbes; ++n, i = (i + 1) & t.mask()) {
     Entry& e = t.entries[i];
     uintptr_t seen = e.pc.load(std::memory_order_relaxed);
-    // A forgotten entry is not used again: a reader may still hold its old rule.
     if (seen == 0 && e.pc.compare_exchange_strong(seen, pc, std::memory_order_relaxed)) {
       e.rule.store(rule, std::memory_order_release);  // acquired in rule_at()
       t.used.fetch_add(1, std::memory_order_relaxed);
       return true;
     }
-    if (seen == pc) return true;
+    if (seen == pc) {  // forgotten, or another thread was first
+      uint64_t none = 0;
+      e.rule.compare_exchange_strong(none, rule, std::memory_order_release,
+                                     std::memory_order_relaxed);
+      return true;
+    }
   }
   return false;
 }
@@ -52,7 +56,7 @@ void RuleCache::grow(Table* full) {
       for (uint32_t i = 0; full != nullptr && i <= full->mask(); ++i) {
         const uintptr_t pc = full->entries[i].pc.load(std::memory_order_relaxed);
         const uint64_t rule = full->entries[i].rule.load(std::memory_order_acquire);
-        if (pc > kForgotten && rule != 0) add(*bigger, pc, rule);
+        if (rule != 0) add(*bigger, pc, rule);
       }
       table_.store(bigger, std::memory_order_release);  // acquired in rule_at()
       if (full != nullptr) own_empty(full, bytes_of(full->bits));
@@ -65,7 +69,7 @@ void RuleCache::forget(uintptr_t low, uintptr_t high) {
   Table* t = table_.load(std::memory_order_acquire);
   for (uint32_t i = 0; t != nullptr && i <= t->mask(); ++i) {
     const uintptr_t pc = t->entries[i].pc.load(std::memory_order_relaxed);
-    if (pc >= low && pc < high) t->entries[i].pc.store(kForgotten, std::memory_order_relaxed);
+    if (pc >= low && pc < high) t->entries[i].rule.store(0, std::memory_order_relaxed);
   }
 }
 

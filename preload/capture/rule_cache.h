@@ -24,7 +24,7 @@ class RuleCache {
         const Entry& e = t->entries[i];
         const uintptr_t seen = e.pc.load(std::memory_order_relaxed);
         if (seen == pc) {
-          // Acquire: pairs with the release in add(). 0: another thread is about to store it.
+          // Acquire: pairs with the releases in add().
           const uint64_t bits = e.rule.load(std::memory_order_acquire);
           if (bits != 0) return unpack(bits);
           break;
@@ -43,8 +43,8 @@ class RuleCache {
 
  private:
   struct Entry {
-    std::atomic<uintptr_t> pc;  // 0 empty, kForgotten
-    std::atomic<uint64_t> rule;
+    std::atomic<uintptr_t> pc;   // 0: empty
+    std::atomic<uint64_t> rule;  // 0: forgotten, or about to be stored
   };
   struct Table {
     uint32_t bits;
@@ -52,7 +52,6 @@ class RuleCache {
     Entry entries[];
     uint32_t mask() const { return (1U << bits) - 1; }
   };
-  static constexpr uintptr_t kForgotten = 1;
   static constexpr uint32_t kProbes = 16;
   static constexpr uint32_t kFirstBits = 12;
   static constexpr uint32_t kMostBits = 22;

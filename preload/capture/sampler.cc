@@ -7,7 +7,6 @@ namespace mla {
 
 constinit std::atomic<uint64_t> sampling_interval{format::kExactInterval};
 constinit std::atomic<bool> exact_blocks_exist{false};
-constinit std::atomic<bool> sampled_blocks_exist{false};
 
 namespace {
 
@@ -15,8 +14,10 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 // While nothing is recorded, each thread looks this often whether that has changed.
 constexpr int64_t kBytesBetweenLooks = 1 << 20;
 
-uint64_t finest_interval;  // the budget may make it coarser, never finer than asked for
+uint64_t finest_interval;  // the budget makes it no finer
 uint32_t budget_ppm;
+uint64_t clock_ns;
+std::atomic<uint64_t> last_decision_ns;
 std::atomic<uint64_t> last_cpu_ns;
 std::atomic<uint64_t> last_sampling_ns;
 
@@ -30,14 +31,20 @@ void set_interval(uint64_t interval) {
   if (is_recording(mode)) set_mode(recording_mode());
 }
 
-// Doubles the interval while samples cost more than the budget, halves it when they cost less than
-// a quarter of it. Each sample keeps the weight it was taken with, so estimates stay unbiased.
-void keep_to_budget() {
-  constexpr uint64_t kLeastCpu = 20'000'000;  // ns between two decisions
+// What a sample costs does not depend on how many there are: their cost is inverse to the interval.
+// Each sample keeps the weight it was taken with, so estimates stay unbiased.
+void keep_to_budget(uint64_t now_ns) {
+  constexpr uint64_t kPeriod = 50'000'000;    // ns between two decisions,
+  constexpr uint64_t kLeastCpu = 20'000'000;  // of which the process has to use so many
   constexpr uint64_t kCoarsest = 1ULL << 30;
   const uint64_t interval = sampling_interval.load(kRelaxed);
   if (budget_ppm == 0 || interval == format::kExactInterval || interval == format::kOffInterval)
     return;
+  uint64_t decided = last_decision_ns.load(kRelaxed);
+  if (now_ns - decided < kPeriod ||
+      !last_decision_ns.compare_exchange_strong(decided, now_ns, kRelaxed)) {
+    return;
+  }
   const uint64_t cpu = sys::now_ns(CLOCK_PROCESS_CPUTIME_ID);
   const uint64_t spent = segment.header().sampling_ns.load(kRelaxed);
   const uint64_t more_cpu = cpu - last_cpu_ns.load(kRelaxed);
@@ -45,17 +52,34 @@ void keep_to_budget() {
   const uint64_t ppm = (spent - last_sampling_ns.load(kRelaxed)) * 1'000'000 / more_cpu;
   last_cpu_ns.store(cpu, kRelaxed);
   last_sampling_ns.store(spent, kRelaxed);
-  if (ppm > budget_ppm && interval < kCoarsest) set_interval(interval * 2);
-  if (ppm < budget_ppm / 4 && interval / 2 >= finest_interval) set_interval(interval / 2);
+  uint64_t wanted = interval * ppm / budget_ppm;
+  if (wanted > interval * 2) wanted = interval * 2;
+  if (wanted < interval / 2) wanted = interval / 2;
+  if (wanted > kCoarsest) wanted = kCoarsest;
+  if (wanted < finest_interval) wanted = finest_interval;
+  const uint64_t change = wanted > interval ? wanted - interval : interval - wanted;
+  if (change > interval / 8) set_interval(wanted);
+}
+
+// What two readings of the clock show when nothing lies between them.
+uint64_t time_of_clock() {
+  uint64_t least = UINT64_MAX;
+  for (int i = 0; i < 16; ++i) {
+    const uint64_t begin = sys::now_ns(CLOCK_MONOTONIC);
+    const uint64_t took = sys::now_ns(CLOCK_MONOTONIC) - begin;
+    if (took < least) least = took;
+  }
+  return least;
 }
 
 }  // namespace
 
 void start_sampling(const Settings& settings) {
   budget_ppm = settings.budget_ppm;
-  finest_interval = settings.sample_interval;
+  finest_interval = settings.finest_interval;
+  clock_ns = time_of_clock();
   segment.header().budget_ppm = budget_ppm;
-  set_interval(settings.sample_interval == 0 ? format::kExactInterval : settings.sample_interval);
+  set_interval(settings.sample_interval);
 }
 
 Mode recording_mode() {
@@ -67,43 +91,54 @@ bool is_sample(Shard& shard, uint64_t bytes, SampleWeight& weight) {
   ThreadLocal& local = thread_local_state;
   const uint64_t interval = sampling_interval.load(kRelaxed);
   if (interval == format::kOffInterval) {
-    local.countdown = kBytesBetweenLooks;
-    adjust_sampling();
+    shard.sampled_at_interval = 0;
+    local.countdown = kBytesBetweenLooks;  // the caller's tick looks
     return false;
   }
-  const auto size = static_cast<int64_t>(bytes);
-  // Exponential distances have no memory, so at a change they may be drawn anew.
-  if (shard.sampled_at_interval != interval) {
-    shard.sampled_at_interval = interval;
-    local.countdown = draw_distance(shard.random, interval) - size;
+  // The distance that is now over counts as what it was drawn as, also when the interval has
+  // changed since. To draw it anew at this point would lose one interval's bytes at each change.
+  uint64_t drawn_at = shard.sampled_at_interval;
+  shard.sampled_at_interval = interval;
+  if (drawn_at == 0) {
+    drawn_at = interval;
+    local.countdown = draw_distance(shard.random, interval) - static_cast<int64_t>(bytes);
     if (local.countdown >= 0) return false;
   }
   local.countdown = draw_distance(shard.random, interval);
-  weight = weigh(shard.random, bytes, interval);
+  weight = weigh(shard.random, bytes, drawn_at);
   return true;
 }
 
-void adjust_sampling() {
-  const uint64_t asked = segment.header().requested_interval.exchange(format::kNoRequest, kRelaxed);
-  if (asked != format::kNoRequest) {
-    finest_interval = asked;
-    set_interval(asked);
+void adjust_sampling(uint64_t now_ns) {
+  std::atomic<uint64_t>& request = segment.header().requested_interval;
+  if (__builtin_expect(request.load(kRelaxed) != format::kNoRequest, 0)) {
+    const uint64_t asked = request.exchange(format::kNoRequest, kRelaxed);
+    if (asked != format::kNoRequest) {
+      finest_interval = asked;
+      set_interval(asked);
+    }
   }
-  keep_to_budget();
+  keep_to_budget(now_ns);
+}
+
+void count_sampling_time(uint64_t took_ns, uint64_t times) {
+  // A thread that lost its processor meanwhile did not use it for so long.
+  constexpr uint64_t kLongest = 50'000;
+  if (took_ns > kLongest) took_ns = kLongest;
+  // Both readings cost time, and one lies in what they show; what was not measured had none.
+  const uint64_t work = took_ns > clock_ns ? took_ns - clock_ns : 0;
+  segment.header().sampling_ns.fetch_add(work * times + 2 * clock_ns, kRelaxed);
 }
 
 void reset_sampler_after_fork() {
+  last_decision_ns.store(0, kRelaxed);
   last_cpu_ns.store(0, kRelaxed);
   last_sampling_ns.store(0, kRelaxed);
 }
 
 LiveBlock take_recorded(uintptr_t address) {
-  if (sampled_blocks_exist.load(kRelaxed) && sample_table.may_hold(address)) {
-    SampledBlock sampled;
-    if (!sample_table.take(address, sampled)) {
-      segment.count_loss(format::Loss::kMissedFree);
-      return {};
-    }
+  if (sample_table.may_hold(address)) {
+    const SampledBlock sampled = sample_table.take(address);
     if (sampled.address != 0) {
       return {sampled.site, sampled.weight.bytes,  sampled.generation,
               true,         sampled.weight.blocks, sampled.weight.variance};

@@ -8,36 +8,47 @@
 #include "capture/sample_table.h"
 #include "capture/shard.h"
 #include "segment/control.h"
+#include "segment/segment.h"
 #include "segment/settings.h"
 
 namespace mla {
 
 // format::kExactInterval, format::kOffInterval, or the mean bytes between samples.
 extern std::atomic<uint64_t> sampling_interval;
-// Blocks may be in the live map / in the sample table.
+// Blocks may be in the live map.
 extern std::atomic<bool> exact_blocks_exist;
-extern std::atomic<bool> sampled_blocks_exist;
 
 void start_sampling(const Settings& settings);
 
 // Mode of a process that records into its file: kRecording or kSampling.
 Mode recording_mode();
 
-// An allocation of `bytes` has brought the thread's countdown below 0 (or the thread is new to this
-// interval). Starts the next countdown. True if the allocation is a sample; `weight` says for what.
+// An allocation of `bytes` has brought the thread's countdown below 0 (or the thread has none yet).
+// Starts the next countdown. True if the allocation is a sample; `weight` says for what.
 bool is_sample(Shard& shard, uint64_t bytes, SampleWeight& weight);
 
-// Takes up what was asked for from outside (`mla ctl`), and keeps to the budget. At ticks.
-void adjust_sampling();
+inline bool has_budget() { return segment.header().budget_ppm != 0; }
+
+// Takes up what was asked for from outside (`mla ctl`), and keeps to the budget. `now_ns`: of
+// CLOCK_MONOTONIC.
+void adjust_sampling(uint64_t now_ns);
+
+// `took_ns` went by between two readings of the clock around work for samples; `times` as often
+// it was not measured.
+void count_sampling_time(uint64_t took_ns, uint64_t times = 1);
 
 // In a forked child: its CPU time begins anew.
 void reset_sampler_after_fork();
 
-// Whether the block may have been recorded: if not, its free need not be looked at.
+// Whether the block may be one of the sampled, or blocks were recorded in exact mode before: if
+// not, its free need not be looked at.
+inline bool may_be_sampled(uintptr_t address) {
+  return sample_table.may_hold(address) || exact_blocks_exist.load(std::memory_order_relaxed);
+}
+// The same, but also with a look at what was recorded in exact mode.
 inline bool may_be_recorded(uintptr_t address) {
-  return (sampled_blocks_exist.load(std::memory_order_relaxed) && sample_table.may_hold(address)) ||
-         (exact_blocks_exist.load(std::memory_order_relaxed) &&
-          live_map.find(address).site != format::SiteId::kNone);
+  return sample_table.may_hold(address) || (exact_blocks_exist.load(std::memory_order_relaxed) &&
+                                            live_map.find(address).site != format::SiteId::kNone);
 }
 
 // Removes the block from whichever table holds it.

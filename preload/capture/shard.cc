@@ -39,6 +39,7 @@ ThreadRecord* thread_record(const Shard& shard) {
 
 void begin_thread(Shard& shard) {
   shard.tid = sys::gettid();
+  shard.thread_pointer = reinterpret_cast<uintptr_t>(__builtin_thread_pointer());
   shard.name_read_ns = 0;
   shard.sampled_at_interval = 0;
   shard.memo.forget();
@@ -51,7 +52,7 @@ void begin_thread(Shard& shard) {
   record->shard = shard.index;
   record->start_ns = segment.since_start_ns();
   record->state.store(1, kRelaxed);
-  refresh_thread_name(shard);
+  refresh_thread_name(shard, sys::now_ns(CLOCK_MONOTONIC));
   record->tid.store(shard.tid, std::memory_order_release);  // acquired by the reader
 }
 
@@ -65,7 +66,7 @@ void end_thread(void* p) {
   // file it may only be touched within an EventScope.
   if (is_recording(current_mode())) {
     refresh_totals(shard);
-    refresh_thread_name(shard);
+    refresh_thread_name(shard, sys::now_ns(CLOCK_MONOTONIC));
     if (ThreadRecord* record = thread_record(shard)) {
       record->end_ns.store(segment.since_start_ns(), kRelaxed);
       record->state.store(2, kRelaxed);
@@ -170,14 +171,13 @@ void refresh_totals(Shard& shard) {
   note_live_bytes(live);
 }
 
-void refresh_thread_name(Shard& shard) {
+void refresh_thread_name(Shard& shard, uint64_t now_ns) {
   ThreadRecord* record = thread_record(shard);
-  const uint64_t now = sys::now_ns(CLOCK_MONOTONIC_COARSE);
-  if (record == nullptr || (shard.name_read_ns != 0 && now - shard.name_read_ns < kNamePeriod &&
+  if (record == nullptr || (shard.name_read_ns != 0 && now_ns - shard.name_read_ns < kNamePeriod &&
                             record->state.load(kRelaxed) == 1)) {
     return;
   }
-  shard.name_read_ns = now;
+  shard.name_read_ns = now_ns;
   uint64_t name[2] = {};
   if (sys::prctl(PR_GET_NAME, name) != 0) return;
   record->name[0].store(name[0], kRelaxed);
@@ -192,6 +192,18 @@ uint64_t resident_shard_bytes() {
     for (const unsigned char page : resident) pages += page & 1;
   }
   return pages * kPage;
+}
+
+uint32_t thread_pointers(uintptr_t* to, uint32_t most) {
+  uint32_t count = 0;
+  for (const Shard* s = all_shards.load(std::memory_order_acquire); s != nullptr; s = s->next) {
+    if (s->attached.load(kRelaxed) == 0 || s->tid == segment.header().pid || count == most)
+      continue;
+    uint32_t i = count++;
+    for (; i > 0 && to[i - 1] > s->thread_pointer; --i) to[i] = to[i - 1];
+    to[i] = s->thread_pointer;
+  }
+  return count;
 }
 
 bool reset_shards_after_fork() {

@@ -30,6 +30,7 @@ struct Shard {
   uint32_t index;
   uint32_t tid;
   uint32_t thread_record;      // index in Table::kThreads, 0: none
+  uintptr_t thread_pointer;    // of the attached thread: lies at the end of its stack's mapping
   Shard* next;                 // list of all shards, never shortened
   format::CounterRecord* run;  // claimed and not yet used
   uint32_t run_left;
@@ -41,6 +42,7 @@ struct Shard {
   uint64_t freed_count;
   uint64_t name_read_ns;
   uint64_t sampled_at_interval;  // of the distance this thread is counting down; 0: none yet
+  uint32_t slow_frees;           // with sampling, those that had to be looked up
   SampleRandom random;
   uint64_t captures;
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
@@ -81,8 +83,12 @@ inline format::CounterRecord* counter_of(Shard& shard, format::SiteId site) {
 // Brings the header's totals, the peak and the thread's record up to date.
 void refresh_totals(Shard& shard);
 
-// Refreshes the name of the attached thread.
-void refresh_thread_name(Shard& shard);
+// Refreshes the name of the attached thread, once a second. `now_ns`: of CLOCK_MONOTONIC.
+void refresh_thread_name(Shard& shard, uint64_t now_ns);
+
+// Thread pointers of the threads that are attached, the first thread left out, ascending; how many
+// (at most `most`).
+uint32_t thread_pointers(uintptr_t* to, uint32_t most);
 
 // Detaches threads from their shards when they end. Call once, from the constructor.
 void watch_thread_ends();

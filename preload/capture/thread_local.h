@@ -15,10 +15,32 @@ struct ThreadLocal {
   uintptr_t last_recorded;  // address of the block this thread recorded last
   bool busy;                // this thread is inside mla: events are forwarded and not recorded
   bool ended;               // its TLS destructors are running
-  bool calling_out;  // mla is calling a library: allocations are that library's, not the program's
+  bool calling_out;   // mla is calling a library: allocations are that library's, not the program's
+  bool in_allocator;  // the serving allocator is at work in this thread, called by a hook
 };
+static_assert(sizeof(ThreadLocal) == 40);
 
 extern __thread ThreadLocal thread_local_state __attribute__((tls_model("initial-exec")));
+
+// Stands around every call a hook makes of the serving allocator. A signal handler that interrupts
+// one and allocates itself finds the mark: the allocator may be holding a lock, so mla must not ask
+// it for anything but what the handler asked for.
+class AllocatorScope {
+ public:
+  AllocatorScope() : outer_(thread_local_state.in_allocator) {
+    thread_local_state.in_allocator = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  ~AllocatorScope() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    thread_local_state.in_allocator = outer_;
+  }
+  AllocatorScope(const AllocatorScope&) = delete;
+  AllocatorScope& operator=(const AllocatorScope&) = delete;
+
+ private:
+  bool outer_;
+};
 
 // Marks the thread as being inside mla. An event that happens meanwhile in the same thread (a
 // signal handler that allocates, libunwind, our own calls into libc) sees entered() == false and is

@@ -1,5 +1,6 @@
 #include "capture/ticks.h"
 
+#include "capture/ledger.h"
 #include "capture/live_map.h"
 #include "capture/module_unload.h"
 #include "capture/peak.h"
@@ -99,18 +100,21 @@ void tick(uint64_t now, bool with_history) {
 
 }  // namespace
 
-void tick_if_due() {
-  adjust_sampling();
-  // The coarse clock is a few milliseconds behind, and half the price.
-  if (sys::now_ns(CLOCK_MONOTONIC_COARSE) >= next_point_ns.load(kRelaxed))
-    tick(sys::now_ns(CLOCK_MONOTONIC), false);
+void tick_if_due(uint64_t now_ns) {
+  adjust_sampling(now_ns);
+  if (now_ns >= next_point_ns.load(kRelaxed)) tick(sys::now_ns(CLOCK_MONOTONIC), false);
+  ledger_if_due(now_ns);
 }
 
-void tick_at_exit() { tick(sys::now_ns(CLOCK_MONOTONIC), true); }
+void tick_at_exit() {
+  tick(sys::now_ns(CLOCK_MONOTONIC), true);
+  ledger_at_exit();
+}
 
 void reset_ticks_after_fork() {
   next_point_ns.store(0, kRelaxed);
   next_history_ns.store(0, kRelaxed);
+  reset_ledger_after_fork();
 }
 
 }  // namespace mla

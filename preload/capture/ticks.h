@@ -6,8 +6,9 @@
 namespace mla {
 
 // Call every few dozen events. Takes a point of the timeline, and less often one of the largest
-// sites, when their interval has passed; else costs one reading of the clock.
-void tick_if_due();
+// sites, when their interval has passed; else costs next to nothing.
+// `now_ns`: of CLOCK_MONOTONIC, or its coarse twin.
+void tick_if_due(uint64_t now_ns);
 
 // Takes a point of the timeline now: at the end of the process.
 void tick_at_exit();

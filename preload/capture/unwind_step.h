@@ -9,6 +9,23 @@
 
 namespace mla {
 
+// How the caller's state was found, for those who want to find it again.
+struct StepInfo {
+  static constexpr uint32_t kUsesFp = 1;   // the caller's stack pointer was computed from fp
+  static constexpr uint32_t kLoadsFp = 2;  // the caller's fp was read from fp_slot
+  static constexpr uint32_t kSpecial = 4;  // signal frame or realigned stack: no constant offset
+  static constexpr uint32_t kGuessed = 8;  // by the frame pointer, for want of a rule
+  uint32_t flags;
+  uintptr_t fp_slot;
+};
+
+// Whether rules of this architecture are known. If not, libunwind takes every stack.
+#if defined(__x86_64__)
+inline constexpr bool kHasUnwindRules = true;
+#else
+inline constexpr bool kHasUnwindRules = false;
+#endif
+
 #if defined(__x86_64__)
 
 // The state of a frame while it waits for the call it made (or was interrupted).
@@ -20,16 +37,6 @@ struct FrameState {
 };
 
 enum class Step : uint8_t { kOk, kEnd, kBroken, kUnsupported };
-
-// How the caller's state was found, for those who want to find it again.
-struct StepInfo {
-  static constexpr uint32_t kUsesFp = 1;   // the caller's stack pointer was computed from fp
-  static constexpr uint32_t kLoadsFp = 2;  // the caller's fp was read from fp_slot
-  static constexpr uint32_t kSpecial = 4;  // signal frame or realigned stack: no constant offset
-  static constexpr uint32_t kGuessed = 8;  // by the frame pointer, for want of a rule
-  uint32_t flags;
-  uintptr_t fp_slot;
-};
 
 // Reads of the stack that cannot fault. Rules read through what may be a clobbered RBP, so a read
 // outside of the range known to be readable asks the kernel first, once a page.

@@ -2,5 +2,6 @@
 #pragma once
 
 #include "format/layout.h"    // IWYU pragma: export
+#include "format/ledger.h"    // IWYU pragma: export
 #include "format/records.h"   // IWYU pragma: export
 #include "format/timeline.h"  // IWYU pragma: export

@@ -3,7 +3,8 @@
 //   block 0            SegmentHeader, table directory                       (32 KiB)
 //   blocks 1 .. 2      timeline: kTimelineSlots records of 64 bytes         (64 KiB)
 //   blocks 3 .. 6      site history: kHistoryColumns x kHistoryRows         (128 KiB)
-//   blocks 7 ..        blocks of the tables, in the order they were needed
+//   block 7            ledger: kLedgerSlots records of 512 bytes, then two LedgerDetails
+//   blocks 8 ..        blocks of the tables, in the order they were needed
 //
 // A table is an array of equal records cut into blocks. Its directory in the header lists the file
 // block of its first, second, ... block of records; 0 means "not yet". The directory bounds every
@@ -32,7 +33,7 @@ namespace mla::format {
 
 inline constexpr uint64_t kMagic = 0x0a0d474553414c4dULL;  // "MLASEG\r\n" in file order
 // A reader refuses every version but its own; see docs/format.md for what each one changed.
-inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kVersion = 3;
 
 inline constexpr uint32_t kBlockBytes = 32 * 1024;
 inline constexpr uint32_t kHeaderBlocks = 1;
@@ -40,7 +41,9 @@ inline constexpr uint32_t kTimelineBlock = 1;
 inline constexpr uint32_t kTimelineBlocks = 2;
 inline constexpr uint32_t kHistoryBlock = 3;
 inline constexpr uint32_t kHistoryBlocks = 4;
-inline constexpr uint32_t kFirstTableBlock = 7;
+inline constexpr uint32_t kLedgerBlock = 7;
+inline constexpr uint32_t kLedgerBlocks = 1;
+inline constexpr uint32_t kFirstTableBlock = 8;
 
 enum class Table : uint32_t {
   kStrings,      // bytes
@@ -145,6 +148,11 @@ inline constexpr uint64_t kNoRequest = 0;
 inline constexpr uint64_t kExactInterval = 1;
 inline constexpr uint64_t kOffInterval = ~uint64_t{0};
 
+enum class LedgerRequest : uint64_t {
+  kFresh = 1,  // a new ledger, at once
+  kTrim = 2,   // let the serving allocator give back what it can
+};
+
 struct SegmentHeader {
   uint64_t magic;
   uint32_t version;
@@ -223,6 +231,18 @@ struct SegmentHeader {
   std::atomic<uint64_t> unwind_first_frame;
   std::atomic<uint64_t> unwind_first_pc;
   std::atomic<uint64_t> unwind_first_reference_pc;
+
+  std::atomic<uint64_t> ledger_interval_ns;
+  // Written from outside (`mla why`): LedgerRequest bits, taken up at the next tick.
+  std::atomic<uint64_t> ledger_request;
+  // Times the serving allocator was made to give memory back (MLA_TRIM_INTERVAL, `mla why
+  // --probe`), and of the last of them: when it ended, how long it took, RSS around it.
+  // Publish: trim_count.
+  std::atomic<uint64_t> trim_count;
+  std::atomic<uint64_t> trim_ns;
+  std::atomic<uint64_t> trim_took_ns;
+  std::atomic<uint64_t> trim_rss_before;
+  std::atomic<uint64_t> trim_rss_after;
 
   // Records claimed in each table. Records beyond it do not exist; records below it may still be
   // unpublished (their publish field is 0).

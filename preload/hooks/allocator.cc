@@ -12,9 +12,9 @@ constinit Allocator allocator{};
 
 namespace {
 
-template <class F>
-void bind(const struct link_map* library, const char* name, F& function) {
-  function = reinterpret_cast<F>(find_function(library, name));
+template <class Signature>
+void bind(const struct link_map* library, const char* name, Entry<Signature>& entry) {
+  entry.bind(reinterpret_cast<typename Entry<Signature>::Function>(find_function(library, name)));
 }
 
 void bind_all(const struct link_map* library) {

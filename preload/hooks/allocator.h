@@ -15,26 +15,45 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "capture/thread_local.h"
 #include "hooks/elf_symbols.h"
 
 namespace mla {
 
 enum class AllocatorKind { kPtmalloc, kJemalloc, kTcmalloc, kMimalloc, kOther };
 
+// A function of the allocator; see AllocatorScope.
+template <class Signature>
+class Entry;
+template <class Result, class... Arguments>
+class Entry<Result(Arguments...)> {
+ public:
+  using Function = Result (*)(Arguments...);
+  __attribute__((always_inline)) Result operator()(Arguments... arguments) const {
+    const AllocatorScope scope;
+    return function_(arguments...);
+  }
+  void bind(Function function) { function_ = function; }
+  friend bool operator==(const Entry& e, std::nullptr_t) { return e.function_ == nullptr; }
+
+ private:
+  Function function_;
+};
+
 struct Allocator {
-  void* (*malloc)(size_t);
-  void* (*calloc)(size_t, size_t);
-  void* (*realloc)(void*, size_t);
-  void (*free)(void*);
-  int (*posix_memalign)(void**, size_t, size_t);
-  void* (*aligned_alloc)(size_t, size_t);
-  void* (*memalign)(size_t, size_t);
-  size_t (*malloc_usable_size)(void*);
+  Entry<void*(size_t)> malloc;
+  Entry<void*(size_t, size_t)> calloc;
+  Entry<void*(void*, size_t)> realloc;
+  Entry<void(void*)> free;
+  Entry<int(void**, size_t, size_t)> posix_memalign;
+  Entry<void*(size_t, size_t)> aligned_alloc;
+  Entry<void*(size_t, size_t)> memalign;
+  Entry<size_t(void*)> malloc_usable_size;
   // May be nullptr: then made of the above.
-  void* (*valloc)(size_t);
-  void* (*pvalloc)(size_t);
-  void (*free_sized)(void*, size_t);
-  void (*free_aligned_sized)(void*, size_t, size_t);
+  Entry<void*(size_t)> valloc;
+  Entry<void*(size_t)> pvalloc;
+  Entry<void(void*, size_t)> free_sized;
+  Entry<void(void*, size_t, size_t)> free_aligned_sized;
 
   AllocatorKind kind;
   const struct link_map* library;

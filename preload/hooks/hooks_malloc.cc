@@ -1,6 +1,5 @@
 // The malloc family. Each hook calls the real function first and hands its result and errno on
-// untouched; what is freed is recorded before the real call, for after it the block may already
-// belong to another thread.
+// untouched.
 #include <errno.h>
 
 #include "hooks/hook.h"
@@ -58,38 +57,6 @@ MLA_HOOK void* reallocarray(void* old, size_t count, size_t size) {
   size_t bytes = 0;
   if (!mla::ready() || overflows(count, size, bytes)) return refuse();
   return reallocate(old, bytes, MLA_CALL_CONTEXT());
-}
-
-MLA_HOOK void free(void* block) {
-  if (block == nullptr || !mla::ready()) return;
-  mla::record_free(block);
-  allocator.free(block);
-}
-
-MLA_HOOK void cfree(void* block) {
-  if (block == nullptr || !mla::ready()) return;
-  mla::record_free(block);
-  allocator.free(block);
-}
-
-MLA_HOOK void free_sized(void* block, size_t bytes) {
-  if (block == nullptr || !mla::ready()) return;
-  mla::record_free(block);
-  if (allocator.free_sized != nullptr) {
-    allocator.free_sized(block, bytes);
-  } else {
-    allocator.free(block);
-  }
-}
-
-MLA_HOOK void free_aligned_sized(void* block, size_t alignment, size_t bytes) {
-  if (block == nullptr || !mla::ready()) return;
-  mla::record_free(block);
-  if (allocator.free_aligned_sized != nullptr) {
-    allocator.free_aligned_sized(block, alignment, bytes);
-  } else {
-    allocator.free(block);
-  }
 }
 
 MLA_HOOK int posix_memalign(void** to, size_t alignment, size_t bytes) {

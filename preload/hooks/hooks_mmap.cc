@@ -1,5 +1,6 @@
 // Anonymous mappings the program makes itself. What the serving allocator maps for its heap is not
-// the program's, and pages it may not touch (PROT_NONE) are address space, not memory.
+// the program's, and pages it may not touch (PROT_NONE) are address space, not memory: both are
+// only noted, to explain resident pages.
 //
 // The calls go straight to the kernel, with errno set as libc would.
 #include <errno.h>
@@ -47,8 +48,13 @@ void* map(void* at, size_t bytes, int protection, int flags, int fd, off_t offse
     errno = sys::error_of(p);
     return MAP_FAILED;
   }
-  if (mine && (flags & MAP_ANONYMOUS) != 0 && protection != PROT_NONE) {
+  if ((flags & MAP_ANONYMOUS) == 0) return p;
+  if (mine && protection != PROT_NONE) {
     mla::record_mapping(reinterpret_cast<uintptr_t>(p), bytes, from);
+  } else if (mine) {
+    mla::record_reservation(reinterpret_cast<uintptr_t>(p), bytes, from);
+  } else if (mla::ready()) {
+    mla::note_allocator_mapping(reinterpret_cast<uintptr_t>(p), bytes);
   }
   return p;
 }
@@ -67,8 +73,12 @@ MLA_HOOK int munmap(void* at, size_t bytes) {
   const CallContext from = MLA_CALL_CONTEXT();
   const auto start = reinterpret_cast<uintptr_t>(at);
   mla::ReleasedMappings released;
-  if (bytes != 0 && (start & kPageMask) == 0 && is_programs_own(from)) {
-    mla::release_mapping(start, bytes, released);
+  if (bytes != 0 && (start & kPageMask) == 0) {
+    if (is_programs_own(from)) {
+      mla::release_mapping(start, bytes, released);
+    } else {
+      mla::note_allocator_unmapping(start, bytes);
+    }
   }
   const long result = sys::munmap(at, bytes);
   if (result != 0) mla::restore_mappings(released);

@@ -7,6 +7,7 @@
 #include "capture/lifecycle.h"
 #include "capture/thread_local.h"
 #include "hooks/allocator.h"
+#include "hooks/allocator_figures.h"
 #include "hooks/python_library.h"
 #include "hooks/reexec.h"
 #include "segment/settings.h"
@@ -104,6 +105,7 @@ bool start() {
     read_settings_once();
     wanted_is_loaded = choose_allocator(settings.allocator);
     if (allocator.malloc == nullptr) return false;
+    bind_allocator_service();
   }
   if (!recording_started() && environ != nullptr && getauxval(AT_SECURE) == 0) {
     read_settings_once();

@@ -29,6 +29,11 @@ extern Control* control;
 // Replaces the static by the wiped-on-fork page. False if the kernel gives no memory.
 bool map_control_page();
 
+// Has before() called before every fork() of libc takes its locks, and after() when it has given
+// them back, in parent and child, by the thread that forks; they may only remember that. Call once,
+// from the constructor.
+void watch_libc_forks(void (*before)(), void (*after)(bool in_child));
+
 // Events go to the file.
 inline bool is_recording(Mode mode) { return mode >= Mode::kRecording; }
 

@@ -24,6 +24,21 @@ void own_empty(void* p, size_t bytes);
 // Address space as by own_map(): pages cost memory when they are touched, and are not counted
 // (the live map counts its own resident pages). Left out of core dumps.
 void* own_reserve(size_t bytes);
+// Unmaps what own_map() or own_reserve() gave; the counter above is the caller's.
+void own_unmap(void* p, size_t bytes);
+
+// Where all this lies, so that the ledger can tell it from the program's memory.
+struct OwnRange {
+  uintptr_t start = 0;
+  uintptr_t end = 0;
+};
+// The first range that ends after `address`; {0, 0}: none.
+OwnRange next_own_range(uintptr_t address);
+// Some ranges found no room in the list, or it was busy.
+bool own_ranges_incomplete();
+// In a forked child: another thread of the parent may have held the lock of the list.
+void reset_own_ranges_after_fork();
+
 // Small zeroed pieces, 64-byte aligned, never freed. nullptr when the kernel gives no memory.
 void* own_allocate(size_t bytes);
 

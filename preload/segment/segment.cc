@@ -26,6 +26,7 @@ constexpr int kInvalid = 22;      // EINVAL: a kernel before 5.14
 constexpr uint64_t kFirstPage = 4096;
 constexpr uint64_t kFirstInterval = 20'000'000;  // ns between two points of a young process
 constexpr uint64_t kFirstHistoryInterval = 250'000'000;
+constexpr uint64_t kFirstLedgerInterval = 500'000'000;
 
 // Of the largest file under a limit of the address space; below it, a process is not recorded.
 constexpr uint32_t kFewestBlocks = 64;
@@ -71,6 +72,7 @@ bool Segment::open_private() {
   h.page_bytes = 4096;
   h.timeline_interval_ns.store(kFirstInterval, std::memory_order_relaxed);
   h.history_interval_ns.store(kFirstHistoryInterval, std::memory_order_relaxed);
+  h.ledger_interval_ns.store(kFirstLedgerInterval, std::memory_order_relaxed);
   // Record 0 of these tables means "none"; site 1 collects what finds no room.
   h.claimed[static_cast<uint32_t>(Table::kModules)].store(1, std::memory_order_relaxed);
   h.claimed[static_cast<uint32_t>(Table::kNodes)].store(1, std::memory_order_relaxed);
@@ -121,7 +123,7 @@ bool Segment::copy_names_of(const Segment& parent) {
 }
 
 void Segment::unmap() {
-  if (base_ != nullptr) sys::munmap(base_, bytes_of_blocks(reserved_blocks_));
+  if (base_ != nullptr) own_unmap(base_, bytes_of_blocks(reserved_blocks_));
   base_ = nullptr;
 }
 
@@ -130,6 +132,10 @@ format::TimelineRecord* Segment::timeline() const {
 }
 format::HistoryColumn* Segment::history() const {
   return reinterpret_cast<format::HistoryColumn*>(base_ + bytes_of_blocks(format::kHistoryBlock));
+}
+
+format::LedgerPart& Segment::ledger() const {
+  return *reinterpret_cast<format::LedgerPart*>(base_ + bytes_of_blocks(format::kLedgerBlock));
 }
 
 int Segment::move_to_file(const char* path) {

@@ -41,6 +41,7 @@ class Segment {
   format::SegmentHeader& header() const { return *reinterpret_cast<format::SegmentHeader*>(base_); }
   format::TimelineRecord* timeline() const;
   format::HistoryColumn* history() const;
+  format::LedgerPart& ledger() const;
 
   // Claims `count` consecutive records, which do not cross a block (count must divide the records
   // of a block). Index of the first, or kNoRecord when the table is full or no block could be had

@@ -52,6 +52,24 @@ uint32_t parse_percent(const char* s) {
   return digits && *s == 0 ? static_cast<uint32_t>(ppm) : 0;
 }
 
+// "60s", "500ms", "5m" (min), "1h", or a number of seconds, in ns; 0 for anything else and for more
+// than 1000 h.
+uint64_t parse_duration(const char* s) {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  constexpr uint64_t kMost = 1000 * 3600 * kSecond;
+  uint64_t value = 0;
+  const char* p = s;
+  for (; *p >= '0' && *p <= '9' && value < 1ULL << 40; ++p) {
+    value = value * 10 + static_cast<uint64_t>(*p - '0');
+  }
+  const uint64_t unit = *p == 0 || same_text(p, "s")               ? kSecond
+                        : same_text(p, "ms")                       ? kSecond / 1000
+                        : same_text(p, "m") || same_text(p, "min") ? 60 * kSecond
+                        : same_text(p, "h")                        ? 3600 * kSecond
+                                                                   : 0;
+  return unit == 0 || value > kMost / unit ? 0 : value * unit;
+}
+
 void complain(Text& text, const char* name, const char* value, const char* expected) {
   text.add(name).add("=").add(value).add(" is not understood and was ignored: ").add(expected);
   text.add_char('\n');
@@ -118,16 +136,29 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
     const uint64_t interval = parse_bytes(sample);
     if (interval >= kLeast && interval <= kMost) {
       settings.sample_interval = interval;
+    } else if (same_text(sample, "off")) {
+      settings.sample_interval = format::kOffInterval;
     } else {
-      complain(text, "MLA_SAMPLE", sample, "bytes from 1K to 1G, such as 512K");
+      complain(text, "MLA_SAMPLE", sample, "bytes from 1K to 1G, such as 512K, or off");
     }
   }
   if (const char* budget = value_of("MLA_BUDGET")) {
     settings.budget_ppm = parse_percent(budget);
     if (settings.budget_ppm == 0) complain(text, "MLA_BUDGET", budget, "a percentage, such as 1%");
     constexpr uint64_t kUsual = 512 * 1024;
-    if (settings.budget_ppm != 0 && settings.sample_interval == 0)
-      settings.sample_interval = kUsual;
+    constexpr uint64_t kFinest = 16 * 1024;
+    const bool exact = settings.sample_interval == format::kExactInterval;
+    settings.finest_interval = exact ? kFinest : settings.sample_interval;
+    if (settings.budget_ppm != 0 && exact) settings.sample_interval = kUsual;
+  }
+  if (const char* trim = value_of("MLA_TRIM_INTERVAL")) {
+    constexpr uint64_t kLeast = 10'000'000;
+    const uint64_t interval = parse_duration(trim);
+    if (interval >= kLeast) {
+      settings.trim_interval_ns = interval;
+    } else if (!same_text(trim, "0")) {
+      complain(text, "MLA_TRIM_INTERVAL", trim, "a duration from 10ms to 1000h, such as 60s");
+    }
   }
   if (const char* check = value_of("MLA_UNWIND_CHECK")) {
     settings.unwind_check = parse_number(check);

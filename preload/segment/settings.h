@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "format/format.h"
+
 namespace mla {
 
 struct Settings {
@@ -10,10 +12,13 @@ struct Settings {
   const char* allocator = nullptr;  // MLA_ALLOCATOR
   bool follow = true;               // MLA_FOLLOW=0: do not record programs this one executes
   bool reference_unwinder = false;  // MLA_UNWIND=libunwind
-  uint64_t sample_interval = 0;     // MLA_SAMPLE=BYTES; 0: record every allocation
-  uint32_t budget_ppm = 0;          // MLA_BUDGET=PERCENT of CPU time for samples; 0: none
-  bool python = true;               // MLA_PYTHON=off: no Python stacks
-  uint32_t unwind_check = 0;        // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
+  // MLA_SAMPLE=BYTES or off; as SegmentHeader::sampling_interval
+  uint64_t sample_interval = format::kExactInterval;
+  uint64_t finest_interval = 0;   // the budget makes it no finer
+  uint32_t budget_ppm = 0;        // MLA_BUDGET=PERCENT of CPU time for samples; 0: none
+  uint64_t trim_interval_ns = 0;  // MLA_TRIM_INTERVAL=DURATION between two trims; 0: none
+  bool python = true;             // MLA_PYTHON=off: no Python stacks
+  uint32_t unwind_check = 0;      // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
 };
 
 // Value of a variable in a NULL-terminated environment, or nullptr.

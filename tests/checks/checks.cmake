@@ -15,6 +15,8 @@ mla_check(install ${checks}/install_test.py ${PROJECT_BINARY_DIR} ${PROJECT_VERS
           ${CMAKE_INSTALL_LIBDIR})
 mla_check(library_audit ${checks}/library_audit.py $<TARGET_FILE:mla_preload>
           ${checks}/exports.txt ${checks}/imports.txt)
+mla_check(aarch64 ${checks}/aarch64.py ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(checks.aarch64 PROPERTIES SKIP_RETURN_CODE 77)
 # That each of them finds what it is there to find.
 mla_check(checks_test ${checks}/checks_test.py)
 mla_check(dev ${checks}/dev_test.py ${PROJECT_SOURCE_DIR})

@@ -3,6 +3,7 @@
 
   hooks -> python -> capture -> segment -> format <- reader <- symbols, series, ledger, history
                                                           <- report <- tools
+  comparison includes nothing of ours; report and tools include it
 """
 import os
 import re
@@ -14,7 +15,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 # Folder -> the folders it may include besides itself.
 READERS = {"reader", "format"}
-ANALYSES = {"symbols", "series", "ledger", "history"}
+ANALYSES = {"symbols", "series", "ledger", "history", "comparison"}
 MAY_INCLUDE = {
     "preload/format": set(),
     "preload/segment": {"format"},
@@ -25,6 +26,7 @@ MAY_INCLUDE = {
     "analyser/symbols": READERS,
     "analyser/series": READERS,
     "analyser/ledger": READERS,
+    "analyser/comparison": set(),
     "analyser/history": READERS,
     "analyser/report": READERS | ANALYSES,
     "tools": READERS | ANALYSES | {"report"},

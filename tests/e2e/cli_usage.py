@@ -13,7 +13,7 @@ MAGIC = b"MLASEG\r\n"
 class Usage(CommandLineTest):
     def test_bad_usage(self):
         for arguments, words in (
-            ([], ["no command", "run, report, ps, ctl, analyse, leaks"]),
+            ([], ["no command", "run, report, ps, ctl, analyse, leaks, why"]),
             (["repot"], ["did you mean mla report?"]),
             (["analyze"], ["did you mean mla analyse?"]),
             (["xyzzy"], ["no command of mla", "mla --help"]),
@@ -41,6 +41,7 @@ class Usage(CommandLineTest):
             (["ps", "x"], ["unexpected argument"]),
             (["leaks"], ["RECORDING is required"]),
             (["leaks", "--excess", "1", "x"], ["unknown option"]),
+            (["why"], ["RECORDING is required"]),
             (["analyse"], ["SERIES is required"]),
             (["analyse", "--rule", "bogus", "x"], ["--rule"]),
             (["analyse", "--csv", "--json", "x"], ["excludes"]),
@@ -86,7 +87,7 @@ class UnreadableInput(CommandLineTest):
             "directory": self.directory.name,
             "missing": os.path.join(self.directory.name, "missing"),
         }
-        for command in ("report", "leaks", "analyse"):
+        for command in ("report", "leaks", "analyse", "why"):
             for kind, path in wrong.items():
                 with self.subTest(command=command, kind=kind):
                     self.assert_one_line_error(mla(command, path), path)

@@ -25,7 +25,7 @@ function(mla_program_test label name script)
     LABELS ${label} TIMEOUT 1200 ENVIRONMENT "${variables}")
 endfunction()
 
-foreach(name fork_family fork_storm kill_journal)
+foreach(name churn_journal fork_family fork_storm kill_journal mixed_sizes page_pins trim_host)
   mla_program(${name} ${MLA_E2E}/programs/${name}.cc)
 endforeach()
 
@@ -35,6 +35,20 @@ mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)
 mla_program_test(e2e python ${MLA_E2E}/python_test.py system)
 mla_program_test(e2e python_versions ${MLA_E2E}/python_test.py versions)
 set_tests_properties(e2e.python_versions PROPERTIES LABELS "e2e;long")
+mla_program_test(e2e why ${MLA_E2E}/why_test.py usual)
+mla_program_test(e2e why_on_other_allocators ${MLA_E2E}/why_test.py others)
+set_tests_properties(e2e.why_on_other_allocators PROPERTIES LABELS "e2e;long")
 mla_program_test(e2e real_programs ${MLA_E2E}/real_test.py usual)
 mla_program_test(e2e real_programs_on_other_allocators ${MLA_E2E}/real_test.py others)
 set_tests_properties(e2e.real_programs_on_other_allocators PROPERTIES LABELS "e2e;long")
+
+# What takes long comes in two extents.
+foreach(extent short whole)
+  mla_program_test(e2e sampling_${extent} ${MLA_E2E}/sampling_test.py ${extent})
+  mla_program_test(e2e many_threads_${extent} ${MLA_E2E}/many_threads_test.py ${extent})
+  mla_program_test(e2e unwind_check_${extent} ${MLA_E2E}/unwind_check_test.py ${extent})
+  set_property(TEST e2e.unwind_check_${extent} APPEND PROPERTY ENVIRONMENT
+               "MLA_SPECIAL_FRAMES=$<TARGET_FILE:golden_stacks>")
+endforeach()
+set_tests_properties(e2e.unwind_check_whole e2e.sampling_whole e2e.many_threads_whole
+  PROPERTIES LABELS "e2e;long")

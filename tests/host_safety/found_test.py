@@ -8,9 +8,9 @@ FOUND = harness.program("found")
 
 
 class Found(harness.Case):
-    def record(self, what, allocator="ptmalloc2"):
+    def record(self, what, allocator="ptmalloc2", **options):
         self.recordings = self.path(allocator + what)
-        done = self.recorded([FOUND, what], allocator)
+        done = self.recorded([FOUND, what], allocator, **options)
         self.assertEqual((done.returncode, done.stderr), (0, b""), done)
         return done
 
@@ -34,6 +34,16 @@ class Found(harness.Case):
         depths = sorted(r["process"]["fork_depth"] for r in self.reports())
         self.assertEqual(depths, [0, 1])
         self.assertFalse([f for f in os.listdir("/") if f.startswith("mla-found-")])
+
+    def test_handlers_that_interrupt_fork(self):
+        # A trim there waits for locks that this very thread holds.
+        self.record("profiled-forks", variables={"MLA_TRIM_INTERVAL": "10ms"})
+
+    def test_sizes_that_cannot_be_had_are_no_distance_to_the_next_sample(self):
+        self.record("refused", variables={"MLA_SAMPLE": "64K"})
+        [report] = self.reports()
+        # 1,024 samples on average, so within 20 % for sure.
+        self.assertAlmostEqual(report["totals"]["live_bytes"] / (64 << 20), 1, delta=0.2)
 
 
 if __name__ == "__main__":

@@ -192,6 +192,8 @@ class SegmentBuilder {
     at_time.t_ns = t_ns;
   }
 
+  format::LedgerPart& ledger() { return *at<format::LedgerPart>(format::kLedgerBlock, 0); }
+
   // The bytes of the file as they are now.
   std::string bytes() {
     header().blocks_used = static_cast<uint32_t>(blocks_.size());

@@ -73,11 +73,11 @@ TEST_F(Refusal, SaysWhatTheFileIs) {
   EXPECT_EQ(why("/proc/self/exe"), "is a program or library (ELF), not a recording");
   std::string bytes = rich();
   EXPECT_EQ(why_bytes(bytes), "accepted");
-  bytes[8] = 3;
-  EXPECT_EQ(why_bytes(bytes), "has format version 3, this mla reads version 2");
-  bytes[8] = 0;
-  EXPECT_EQ(why_bytes(bytes), "has format version 0, this mla reads version 2");
+  bytes[8] = 4;
+  EXPECT_EQ(why_bytes(bytes), "has format version 4, this mla reads version 3");
   bytes[8] = 2;
+  EXPECT_EQ(why_bytes(bytes), "has format version 2, this mla reads version 3");
+  bytes[8] = static_cast<char>(format::kVersion);
   bytes[16] = 7;
   EXPECT_EQ(why_bytes(bytes), "has a damaged header: its sizes are not those of its version");
 }

@@ -224,7 +224,7 @@ TEST(ReportText, SaysWhatWentWrong) {
       << text;
   for (const char* line :
        {"1,234 events in none of the figures\n    1,234 blocks that found no room",
-        "counted, with less detail\n    5 stacks deeper than 256 frames", "    nodes: strange\n",
+        "counted, with less detail\n    5 stacks deeper than 1,024 frames", "    nodes: strange\n",
         "    libjemalloc.so.2 not found\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
   }

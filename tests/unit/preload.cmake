@@ -2,8 +2,10 @@
 # library itself never has.
 set(preload ${PROJECT_SOURCE_DIR}/preload)
 add_executable(preload_tests
+  ${CMAKE_CURRENT_LIST_DIR}/preload_counters_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_elf_symbols_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_id_index_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_ledger_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_live_map_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_mappings_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_own_memory_test.cc
@@ -11,20 +13,30 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_reentry_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_rule_cache_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_sample_table_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_sampler_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_sampling_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_segment_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_settings_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_stack_trie_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_timeline_test.cc
   ${preload}/capture/cfi.cc
+  ${preload}/capture/heap_pages.cc
   ${preload}/capture/live_map.cc
   ${preload}/capture/mappings.cc
+  ${preload}/capture/peak.cc
   ${preload}/capture/rule_cache.cc
   ${preload}/capture/sample_table.cc
+  ${preload}/capture/sampler.cc
   ${preload}/capture/sampling.cc
+  ${preload}/capture/shard.cc
+  ${preload}/capture/sites.cc
+  ${preload}/capture/stack_trie.cc
   ${preload}/hooks/elf_symbols.cc
   ${preload}/python/layout.cc
   ${preload}/python/text.cc
   ${preload}/segment/control.cc
+  ${preload}/segment/memory_map.cc
+  ${preload}/segment/module_log.cc
   ${preload}/segment/own_memory.cc
   ${preload}/segment/segment.cc
   ${preload}/segment/settings.cc)

@@ -102,6 +102,17 @@ TEST(LiveMap, WhatIsLeftOfALargeBlockIsNoBlock) {
   }
 }
 
+TEST(LiveMap, AMissedFreeTakesNoOtherBlockWithIt) {
+  LiveMap& map = fresh_map();
+  insert(map, kBase, block(5, 1000));      // its free is missed
+  insert(map, kBase + 16, block(6, 100));  // begins where the size of the other continues
+  LiveBlock stale;
+  ASSERT_TRUE(map.insert(kBase, block(7, 16), stale));
+  expect_block(stale, 5, 1000 % 128);
+  expect_block(map.take(kBase), 7, 16);
+  expect_block(map.take(kBase + 16), 6, 100);
+}
+
 TEST(LiveMap, NeighboursDoNotTouchEachOther) {
   LiveMap& map = fresh_map();
   for (uint32_t i = 0; i < 1000; ++i) insert(map, kBase + i * 16, block(i + 1, i % 17));

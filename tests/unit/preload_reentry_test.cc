@@ -6,9 +6,6 @@
 #include "capture/thread_local.h"
 
 namespace mla {
-
-__thread ThreadLocal thread_local_state __attribute__((tls_model("initial-exec")));
-
 namespace {
 
 TEST(ReentryGuard, EntersOnceUntilItEnds) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "capture/rule_cache.h"
+#include "segment/own_memory.h"
 
 namespace mla {
 namespace {
@@ -89,6 +90,21 @@ TEST(RuleCache, ForgetsARange) {
   for (uintptr_t pc = code.low; pc < code.low + 4096; ++pc) {
     ASSERT_EQ(bits(cache.rule_at(pc)), bits(compute_rule(pc)));
   }
+}
+
+TEST(RuleCache, CodeThatComesAndGoesNeedsNoMoreMemory) {
+  RuleCache& cache = fresh_cache();
+  const Range code = code_of_libc();
+  const auto load = [&] {
+    for (uintptr_t pc = code.low; pc < code.low + 512; ++pc) cache.rule_at(pc);
+  };
+  load();
+  const uint64_t before = own_private_bytes.load();
+  for (int round = 0; round < 100; ++round) {
+    cache.forget(code.low, code.low + 512);
+    load();
+  }
+  EXPECT_EQ(own_private_bytes.load(), before);
 }
 
 TEST(RuleCache, ThreadsAskWhileItGrowsAndForgets) {

@@ -32,8 +32,7 @@ TEST(SampleTable, AgreesWithAMapUnderChurn) {
       }
       truth[address] = i;
     } else {
-      SampledBlock taken;
-      ASSERT_TRUE(table->take(address, taken));
+      const SampledBlock taken = table->take(address);
       const auto known = truth.find(address);
       ASSERT_EQ(taken.address != 0, known != truth.end());
       if (known == truth.end()) continue;
@@ -43,8 +42,7 @@ TEST(SampleTable, AgreesWithAMapUnderChurn) {
   }
   for (const auto& [address, site] : truth) {
     ASSERT_TRUE(table->may_hold(address));
-    SampledBlock taken;
-    ASSERT_TRUE(table->take(address, taken));
+    const SampledBlock taken = table->take(address);
     ASSERT_EQ(format::index(taken.site), site);
   }
 }
@@ -57,8 +55,7 @@ TEST(SampleTable, PagesWithoutSamplesAreKnown) {
   EXPECT_TRUE(table->may_hold(0x7f0000001ff0));
   EXPECT_FALSE(table->may_hold(0x7f0000002000));
   EXPECT_FALSE(table->may_hold(SampleTable::kAddressLimit));
-  SampledBlock taken;
-  ASSERT_TRUE(table->take(0x7f0000001010, taken));
+  EXPECT_EQ(table->take(0x7f0000001010).address, 0x7f0000001010U);
   EXPECT_FALSE(table->may_hold(0x7f0000001ff0));
   EXPECT_FALSE(table->insert(block(SampleTable::kAddressLimit, 5), stale));
 }
@@ -71,11 +68,9 @@ TEST(SampleTable, ThreadsWithTheirOwnBlocks) {
       for (uint32_t i = 0; i < 20'000; ++i) {
         const uintptr_t address = 0x7f0000000000 + (i % 300) * 64 + t * 16;
         SampledBlock stale;
-        SampledBlock taken;
         ASSERT_TRUE(table->insert(block(address, t), stale));
         ASSERT_EQ(stale.address, 0U);
-        ASSERT_TRUE(table->take(address, taken));
-        ASSERT_EQ(format::index(taken.site), t);
+        ASSERT_EQ(format::index(table->take(address).site), t);
       }
     });
   }

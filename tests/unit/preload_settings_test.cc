@@ -82,6 +82,38 @@ TEST(Settings, WhatIsNotUnderstoodIsExplained) {
   EXPECT_EQ(complaint, "");
 }
 
+TEST(Settings, SamplingMayBeOff) {
+  EXPECT_EQ(read({}).sample_interval, format::kExactInterval);
+  EXPECT_EQ(read({"MLA_SAMPLE=off"}).sample_interval, format::kOffInterval);
+  EXPECT_EQ(read({"MLA_SAMPLE=off", "MLA_BUDGET=1%"}).sample_interval, format::kOffInterval);
+}
+
+TEST(Settings, TrimIntervalHasUnits) {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  const struct {
+    const char* variable;
+    uint64_t ns;
+  } kUnderstood[] = {{"MLA_TRIM_INTERVAL=60s", 60 * kSecond},
+                     {"MLA_TRIM_INTERVAL=2", 2 * kSecond},
+                     {"MLA_TRIM_INTERVAL=500ms", kSecond / 2},
+                     {"MLA_TRIM_INTERVAL=5m", 300 * kSecond},
+                     {"MLA_TRIM_INTERVAL=1h", 3600 * kSecond},
+                     {"MLA_TRIM_INTERVAL=0", 0},
+                     {"MLA_TRIM_INTERVAL=", 0}};
+  std::string complaint;
+  for (const auto& [variable, ns] : kUnderstood) {
+    EXPECT_EQ(read({variable}, &complaint).trim_interval_ns, ns) << variable;
+    EXPECT_EQ(complaint, "") << variable;
+  }
+  for (const char* variable :
+       {"MLA_TRIM_INTERVAL=s", "MLA_TRIM_INTERVAL=-1s", "MLA_TRIM_INTERVAL=1 s",
+        "MLA_TRIM_INTERVAL=60sec", "MLA_TRIM_INTERVAL=9ms", "MLA_TRIM_INTERVAL=1001h",
+        "MLA_TRIM_INTERVAL=99999999999999999999h", "MLA_TRIM_INTERVAL=1.5s"}) {
+    EXPECT_EQ(read({variable}, &complaint).trim_interval_ns, 0U) << variable;
+    EXPECT_NE(complaint.find("60s"), std::string::npos) << variable;
+  }
+}
+
 TEST(Settings, VariablesAreFoundByTheirWholeName) {
   Environment e{"MLA_DIRECTORY=a", "MLA_DI=b", "MLA_DIR=c", "MLA_DIR=d"};
   EXPECT_STREQ(find_variable(e.list(), "MLA_DIR"), "c");

@@ -83,7 +83,9 @@ def all_configurations(build):
     exact = Configuration("mla-exact", "mla, exact", preload, {"MLA_DIR": "{directory}"})
     sampled = Configuration("mla-sampled", "mla, sampled 512K", preload,
                             {"MLA_DIR": "{directory}", "MLA_SAMPLE": "512K"})
-    for configuration in (exact, sampled):
+    budget = Configuration("mla-budget", "mla, budget 1 %", preload,
+                           {"MLA_DIR": "{directory}", "MLA_BUDGET": "1%"})
+    for configuration in (exact, sampled, budget):
         configuration.version = mla_version(build)
         if not os.path.exists(preload):
             configuration.missing = "%s is not there: build it first (tools/dev build)" % preload
@@ -100,5 +102,5 @@ def all_configurations(build):
         jemalloc.missing = "%s was built without --enable-prof" % jemalloc.library
     gperftools = Configuration("gperftools", "gperftools, HEAPPROFILE", find_library(
         "libtcmalloc.so.4"), {"HEAPPROFILE": "{directory}/gperftools"}, "libgoogle-perftools4")
-    return [Configuration(BASELINE, "none"), exact, sampled, heaptrack, raw, jemalloc,
+    return [Configuration(BASELINE, "none"), exact, sampled, budget, heaptrack, raw, jemalloc,
             gperftools]

@@ -38,7 +38,7 @@ class Summary:
     def remark(self):
         """What must be said instead of, or beside, the figures."""
         if self.cell.failure:
-            return "failed: " + self.cell.failure
+            return "failed: " + " ".join(self.cell.failure.split())[:60]
         if self.cell.left_out:
             return self.cell.left_out
         if self.cell.stopped_s is not None:

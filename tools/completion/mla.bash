@@ -12,10 +12,10 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why bench --help --version" -- "$cur"))
     return
   fi
-  if [[ $command == run ]]; then
+  if [[ $command == run || $command == bench ]]; then
     # What follows "--" is another program's command line.
     for ((i = 2; i < COMP_CWORD; ++i)); do
       if [[ ${COMP_WORDS[i]} == -- ]]; then
@@ -47,6 +47,15 @@ _mla() {
     --by) COMPREPLY=($(compgen -W "line function file module" -- "$cur")); return ;;
     --python) COMPREPLY=($(compgen -W "frames off" -- "$cur")); return ;;
     --budget) COMPREPLY=($(compgen -W "0.5% 1% 2%" -- "$cur")); return ;;
+    --allocators)
+      COMPREPLY=($(compgen -W "ptmalloc2 jemalloc tcmalloc mimalloc" -- "${cur##*,}"))
+      return
+      ;;
+    --by) COMPREPLY=($(compgen -W "peak steady idle integral" -- "$cur")); return ;;
+    --better) COMPREPLY=($(compgen -W "higher lower" -- "$cur")); return ;;
+    --load) COMPREPLY=($(compgen -c -- "$cur")); return ;;
+    --rounds | --seed | --margin | --max-cost | --idle | --timeout) return ;;
+    --config | --ready | --metric) return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count) return ;;
   esac
@@ -60,6 +69,9 @@ _mla() {
     analyse) options="--rule --previous --unit --csv --json --peak --overshoot --excess --error
                       --invalid-count --help" ;;
     leaks) options="--json --peak --overshoot --error --invalid-count --help" ;;
+    bench) options="--allocators --tune --config --with-mla --ready --load --idle --timeout --rounds
+                    --seed --by --metric --better --margin --max-cost --json --help --" ;;
+    why) options="--json --probe --help" ;;
     *) return ;;
   esac
   if [[ $cur == -* ]]; then
@@ -67,9 +79,9 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks | ctl) _mla_recordings ;;
+    report | leaks | ctl | why) _mla_recordings ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;
-    run) COMPREPLY=($(compgen -c -- "$cur")) ;;
+    run | bench) COMPREPLY=($(compgen -c -- "$cur")) ;;
   esac
 }
 complete -F _mla mla

@@ -4,7 +4,7 @@ function __mla_recordings
     __fish_complete_suffix .mla
 end
 
-set -l commands run report ps ctl analyse leaks
+set -l commands run report ps ctl analyse leaks why bench
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mla -n $none -f
 complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
@@ -13,6 +13,8 @@ complete -c mla -n $none -a ps -d 'List the recordings on this host'
 complete -c mla -n $none -a ctl -d 'Change how densely a running process records'
 complete -c mla -n $none -a analyse -d 'Judge memory series by the founding thresholds'
 complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
+complete -c mla -n $none -a why -d 'Say why RSS is what it is, and what to try'
+complete -c mla -n $none -a bench -d 'Run a command under several allocators'
 complete -c mla -n $none -l version -d 'Print the version'
 complete -c mla -s h -l help -d 'Print help'
 
@@ -61,8 +63,32 @@ set -l leaks '__fish_seen_subcommand_from leaks'
 complete -c mla -n $leaks -f -a '(__mla_recordings)'
 complete -c mla -n $leaks -l json -d 'Print JSON'
 
+set -l why '__fish_seen_subcommand_from why'
+complete -c mla -n $why -f -a '(__mla_recordings)'
+complete -c mla -n $why -l json -d 'Print JSON'
+complete -c mla -n $why -l probe -d 'Trim the allocator, and say what that changed'
+
 set -l judge '__fish_seen_subcommand_from analyse leaks'
 complete -c mla -n $judge -l peak -x -d 'Slope per sample above this notifies'
 complete -c mla -n $judge -l overshoot -x -d 'Rise of the last part over the first'
 complete -c mla -n $judge -l error -x -d 'Disagreement of the two slopes'
 complete -c mla -n $judge -l invalid-count -x -d 'Fewer samples are invalid'
+
+set -l bench '__fish_seen_subcommand_from bench'
+complete -c mla -n $bench -l allocators -x -a 'ptmalloc2 jemalloc tcmalloc mimalloc' -d 'Allocators'
+complete -c mla -n $bench -l tune -d 'Try the settings of each allocator, too'
+complete -c mla -n $bench -l config -x -d 'One more: NAME=[ALLOCATOR][,VARIABLE=VALUE]...'
+complete -c mla -n $bench -l with-mla -d 'The baseline under mla too'
+complete -c mla -n $bench -l ready -x -d 'A server, ready when it answers here'
+complete -c mla -n $bench -l load -x -a '(__fish_complete_command)' -d 'Run this against it'
+complete -c mla -n $bench -l idle -x -d 'Leave it idle for so many seconds'
+complete -c mla -n $bench -l timeout -x -d 'Give up after so many seconds'
+complete -c mla -n $bench -l rounds -x -d 'Most rounds'
+complete -c mla -n $bench -l seed -x -d 'Of the order of the runs'
+complete -c mla -n $bench -l by -x -a 'peak steady idle integral' -d 'The memory to judge by'
+complete -c mla -n $bench -l metric -x -d 'Judge speed by this number in the output'
+complete -c mla -n $bench -l better -x -a 'higher lower' -d 'Which metric is better'
+complete -c mla -n $bench -l margin -x -d 'A smaller difference in percent is none'
+complete -c mla -n $bench -l max-cost -x -d 'Time in percent a recommendation may cost'
+complete -c mla -n $bench -l json -r -d 'Write JSON to this file'
+complete -c mla -n $bench -x -a '(__fish_complete_subcommand)'

@@ -1,10 +1,14 @@
 // Programs that a review of libmla.so found it to break or to misreport, one by each argument.
 #include <pthread.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <climits>
+#include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -144,6 +148,50 @@ int titled(char** argv) {
   return 0;
 }
 
+void* rest(void*) {
+  for (;;) pause();
+}
+
+// A handler that allocates interrupts fork() where it holds the C library's own locks. What the
+// handler asks for is in the thread's cache: it needs none of them.
+int profiled_forks() {
+  const auto handler = [](int) {
+    for (int i = 0; i < 300; ++i) churn(1);
+  };
+  churn(1);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  pthread_t other;  // with one thread alone fork() takes no locks
+  if (pthread_create(&other, nullptr, rest, nullptr) != 0) return 2;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGPROF, &action, nullptr);
+  const itimerval every = {{0, 1000}, {0, 1000}};
+  setitimer(ITIMER_PROF, &every, nullptr);
+  for (const time_t end = time(nullptr) + 5; time(nullptr) < end;) {
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    while (waitpid(child, nullptr, 0) < 0) {
+    }
+    churn(200);
+  }
+  return 0;
+}
+
+// Sizes that cannot be had, as a parse error asks for; then 64 MiB.
+int refused_sizes() {
+  for (const size_t bytes : {static_cast<size_t>(INT_MIN), SIZE_MAX / 4 * 3, SIZE_MAX / 2}) {
+    void* volatile none = std::malloc(bytes);
+    if (none != nullptr) return 2;
+  }
+  for (int i = 0; i < 65536; ++i) keep(std::malloc(1024));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -152,5 +200,7 @@ int main(int argc, char** argv) {
   if (std::strcmp(what, "threads") == 0) return threads_of_a_child();
   if (std::strcmp(what, "inherited") == 0) return inherited_at_the_fork();
   if (std::strcmp(what, "titled") == 0) return titled(argv);
+  if (std::strcmp(what, "profiled-forks") == 0) return profiled_forks();
+  if (std::strcmp(what, "refused") == 0) return refused_sizes();
   return 2;
 }

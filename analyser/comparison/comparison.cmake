@@ -1,0 +1,4 @@
+list(APPEND MLA_ANALYSER_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/benchmark.cc
+  ${CMAKE_CURRENT_LIST_DIR}/compare.cc
+  ${CMAKE_CURRENT_LIST_DIR}/interval.cc)
