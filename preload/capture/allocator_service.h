@@ -8,7 +8,7 @@
 //   held (the allocators' fork handlers did not run);
 // * while this thread is in libc's fork(), which takes the allocator's locks itself;
 // * in a thread whose thread-local data are being destroyed.
-// Not known of: malloc_trim(), malloc_info() or mallctl() that the program calls itself, interrupted
+// Not known of: malloc_trim(), malloc_info() or mallctl() called by the program, and interrupted
 // by a handler that allocates.
 // Whoever asks holds all signals meanwhile (SignalsHeld of ledger.cc): a handler can neither find a
 // lock taken, nor jump away with one.
