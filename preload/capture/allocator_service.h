@@ -6,7 +6,10 @@
 // * in a signal handler that interrupted the allocator in this very thread (AllocatorScope);
 // * in a child that was not forked by libc's fork(), whose other threads may have left with a lock
 //   held (the allocators' fork handlers did not run);
+// * while this thread is in libc's fork(), which takes the allocator's locks itself;
 // * in a thread whose thread-local data are being destroyed.
+// Not known of: malloc_trim(), malloc_info() or mallctl() called by the program, and interrupted
+// by a handler that allocates.
 // Whoever asks holds all signals meanwhile (SignalsHeld of ledger.cc): a handler can neither find a
 // lock taken, nor jump away with one.
 #pragma once

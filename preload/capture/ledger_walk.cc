@@ -66,16 +66,19 @@ bool LedgerWalk::clear_sites() {
   if (site_limit_ > kMostSites) site_limit_ = kMostSites;
   if (site_limit_ > site_capacity_) {
     constexpr uint64_t kFirst = 4096;
-    // Given up before it is unmapped: a child forked in between must not take it for its own.
+    // A child may be forked at any instruction of this: what it finds must be its own, and as large
+    // as it is said to be. So the size is given up first and set last.
     SitePages* const old = sites_;
     const uint64_t old_capacity = site_capacity_;
-    sites_ = nullptr;
     site_capacity_ = 0;
     std::atomic_signal_fence(std::memory_order_seq_cst);
+    sites_ = nullptr;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     if (old != nullptr) own_unmap(old, old_capacity * sizeof(SitePages));
-    site_capacity_ = site_limit_ < kFirst / 2 ? kFirst : site_limit_ * 2;
-    sites_ = static_cast<SitePages*>(own_reserve(site_capacity_ * sizeof(SitePages)));
-    if (sites_ == nullptr) site_capacity_ = 0;
+    const uint64_t capacity = site_limit_ < kFirst / 2 ? kFirst : site_limit_ * 2;
+    sites_ = static_cast<SitePages*>(own_reserve(capacity * sizeof(SitePages)));
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (sites_ != nullptr) site_capacity_ = capacity;
     return sites_ != nullptr;
   }
   const uint64_t bytes = site_capacity_ * sizeof(SitePages);

@@ -126,8 +126,8 @@ void become_child() {
   const bool parent_stopped =
       segment.header().state.load(kRelaxed) == static_cast<uint32_t>(format::State::kStopped);
   static Segment parent;
-  parent.take_over(segment);
-  if (parent_stopped || !segment.open_private() || !segment.copy_names_of(parent)) {
+  const bool readable = parent.take_over(segment);
+  if (parent_stopped || !readable || !segment.open_private() || !segment.copy_names_of(parent)) {
     fate = Fate::kRefused;
     set_mode(Mode::kOff);
     return;

@@ -86,19 +86,25 @@ bool Segment::open_private() {
   return true;
 }
 
-void Segment::take_over(Segment& other) {
+bool Segment::take_over(Segment& other) {
   base_ = other.base_;
   reserved_blocks_ = other.reserved_blocks_;
   next_block_.store(other.next_block_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   __builtin_memcpy(path_, other.path_, sizeof path_);
   other.base_ = nullptr;
   other.path_[0] = 0;
+  // Blocks the parent came to use since the fork are accessible in the parent alone. Nothing of it
+  // is to be written from here.
+  return set_access(0, reserved_blocks_, PROT_READ) == 0;
 }
 
 bool Segment::copy_names_of(const Segment& parent) {
-  constexpr Table kKept[] = {Table::kStrings, Table::kModules,    Table::kNodes,
-                             Table::kSites,   Table::kPythonCode, Table::kPythonBytes};
+  // What refers comes before what is referred to: another thread of the parent may be adding
+  // records of both, and a record that is there has its node, module, code and names there already.
+  constexpr Table kKept[] = {Table::kSites,   Table::kNodes,       Table::kPythonCode,
+                             Table::kModules, Table::kPythonBytes, Table::kStrings};
   for (const Table table : kKept) {
+    std::atomic_thread_fence(std::memory_order_acquire);  // none of it is read earlier
     const TableShape& s = format::shape(table);
     const uint32_t t = static_cast<uint32_t>(table);
     // Read before the blocks are copied: another thread of the parent may be adding records.

@@ -32,7 +32,8 @@ class Segment {
   int move_to_file(const char* path);
 
   // In a forked child: takes over `other`, the parent's segment, to read it and then unmap() it.
-  void take_over(Segment& other);
+  // False if there is no memory.
+  bool take_over(Segment& other);
   // In a forked child, after open_private(): copies the parent's strings, modules, nodes and sites
   // under the same ids. False if there is no memory.
   bool copy_names_of(const Segment& parent);

@@ -44,7 +44,7 @@ __attribute__((noinline)) void descend(int64_t frames, const F& at_depth) {
 
 void same_stack(benchmark::State& state, Capture capture) {
   descend(state.range(0), [&] {
-    for (auto _ : state) benchmark::DoNotOptimize(capture());
+    for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(capture());
   });
 }
 
@@ -120,7 +120,7 @@ void churn(benchmark::State& state, Capture capture) {
   constexpr uint64_t kCaptures = 1000;
   descend(state.range(0), [&] {
     Walk walk(capture);
-    for (auto _ : state) walk.run(kCaptures);
+    for ([[maybe_unused]] auto _ : state) walk.run(kCaptures);
   });
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kCaptures));
   state.counters["per_capture"] = benchmark::Counter(
@@ -132,7 +132,7 @@ void churn(benchmark::State& state, Capture capture) {
 void compute_rules(benchmark::State& state) {
   const auto low = reinterpret_cast<uintptr_t>(&capture_memo);
   uintptr_t pc = low;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(compute_rule(pc));
     pc = pc - low < 64 ? pc + 1 : low;
   }

@@ -37,7 +37,7 @@ class Blocks {
 void live_map_pair(benchmark::State& state) {
   Blocks blocks(state.range(0));
   LiveBlock stale;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const uintptr_t address = blocks.next();
     live_map.insert(address, {format::SiteId::kOverflow, kBlockBytes, 0}, stale);
     benchmark::DoNotOptimize(live_map.take(address));
@@ -51,7 +51,7 @@ void site_and_counter(benchmark::State& state) {
     nodes[i] = child_node(format::NodeId::kRoot, kHeap + i);
   }
   uint32_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const format::SiteId site = heap_site_of(nodes[i++ % kNodes]);
     benchmark::DoNotOptimize(counter_of(bench_shard(), site));
   }
@@ -61,14 +61,14 @@ void child_of_node(benchmark::State& state) {
   const auto fan_out = static_cast<uint64_t>(state.range(0));
   static ChildCache children;
   uint64_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(children.child_of(0, kHeap + i++ % fan_out));
   }
 }
 
 void sample_table_pair(benchmark::State& state) {
   Blocks blocks(state.range(0));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const uintptr_t address = blocks.next();
     SampledBlock stale;
     sample_table.insert({address, format::SiteId::kOverflow, 0, {kBlockBytes, 1, 0}}, stale);
@@ -81,7 +81,8 @@ void unsampled_free_test(benchmark::State& state) {
   SampledBlock stale;
   const uintptr_t elsewhere = kHeap + (1ULL << 28);  // of the same leaf
   sample_table.insert({elsewhere, format::SiteId::kOverflow, 0, {kBlockBytes, 1, 0}}, stale);
-  for (auto _ : state) benchmark::DoNotOptimize(sample_table.may_hold(blocks.next()));
+  for ([[maybe_unused]] auto _ : state)
+    benchmark::DoNotOptimize(sample_table.may_hold(blocks.next()));
   sample_table.take(elsewhere);
 }
 
@@ -92,7 +93,7 @@ __attribute__((noinline)) void hook_pair(const void* block, uint64_t bytes) {
 
 void exact_pair(benchmark::State& state) {
   Blocks blocks(state.range(0));
-  for (auto _ : state) hook_pair(Blocks::pointer(blocks.next()), kBlockBytes);
+  for ([[maybe_unused]] auto _ : state) hook_pair(Blocks::pointer(blocks.next()), kBlockBytes);
 }
 
 // With what is sampled in between, too: one pair in 8,192.
@@ -101,7 +102,7 @@ void sampled_pair(benchmark::State& state) {
   exact_blocks_exist.store(false, std::memory_order_relaxed);
   set_mode(Mode::kSampling);
   Blocks blocks(state.range(0));
-  for (auto _ : state) hook_pair(Blocks::pointer(blocks.next()), kBlockBytes);
+  for ([[maybe_unused]] auto _ : state) hook_pair(Blocks::pointer(blocks.next()), kBlockBytes);
   sampling_interval.store(format::kExactInterval, std::memory_order_relaxed);
   exact_blocks_exist.store(true, std::memory_order_relaxed);
   set_mode(Mode::kRecording);
@@ -113,7 +114,7 @@ void unsampled_pair(benchmark::State& state) {
   exact_blocks_exist.store(false, std::memory_order_relaxed);
   thread_local_state.countdown = INT64_MAX;
   Blocks blocks(state.range(0));
-  for (auto _ : state) hook_pair(Blocks::pointer(blocks.next()), kBlockBytes);
+  for ([[maybe_unused]] auto _ : state) hook_pair(Blocks::pointer(blocks.next()), kBlockBytes);
   thread_local_state.countdown = 0;
   exact_blocks_exist.store(true, std::memory_order_relaxed);
   set_mode(Mode::kRecording);

@@ -30,7 +30,7 @@ void enter(uintptr_t address, uint64_t bytes, uint32_t site) {
 class HeapPagesTest : public testing::Test {
  protected:
   void SetUp() override {
-    base_ = next_base_ += 64 * 1024 * kPage;
+    base_ = next_base += 64 * 1024 * kPage;
     pages_->begin(sites_, 8);
   }
   void TearDown() override { allocator_service = {}; }
@@ -39,7 +39,7 @@ class HeapPagesTest : public testing::Test {
     return pages_->sums();
   }
 
-  static inline uintptr_t next_base_ = kHeap;
+  static inline uintptr_t next_base = kHeap;
   uintptr_t base_ = 0;
   SitePages sites_[8] = {};
   std::unique_ptr<HeapPages> pages_ = std::make_unique<HeapPages>();

@@ -1,4 +1,5 @@
-// Many forks from a process whose threads never stop allocating; the children allocate and exit.
+// Many forks from a process whose threads never stop allocating, often by new paths; the children
+// allocate and exit.
 // Usage: fork_storm FORKS
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,12 +16,22 @@ constexpr int kThreads = 8;
 std::atomic<int> forks_left;
 std::atomic<int> good;
 
+std::atomic<unsigned> next_path;
+
+__attribute__((noinline)) void* by_path(unsigned path, unsigned turns, size_t bytes) {
+  if (turns == 0) return std::malloc(bytes);
+  // Two calls, so that each bit of `path` gives another stack.
+  void* volatile block =
+      (path & 1) != 0 ? by_path(path >> 1, turns - 1, bytes) : by_path(path >> 1, turns - 1, bytes);
+  return block;
+}
+
 void churn(int n) {
   void* kept[64] = {};
   for (int i = 0; i < n; ++i) {
     void*& slot = kept[i % 64];
     std::free(slot);
-    slot = std::malloc(static_cast<size_t>(16 + i % 1000));
+    slot = by_path(next_path.fetch_add(1) / 8, 13, static_cast<size_t>(16 + i % 1000));
   }
   for (void* block : kept) std::free(block);
 }

@@ -100,7 +100,8 @@ class Number {
     Number rest = a.shifted(shift, a.block_->count + 1);
     for (uint32_t j = a.block_->count + 1 - n; j-- > 0;) {
       const uint32_t top = uint32_t{rest.at(j + n)} << 16 | rest.at(j + n - 1);
-      uint64_t guess = top / divisor.at(n - 1);
+      // Not 0: the divisor is shifted until its highest bit is set.
+      uint64_t guess = top / divisor.at(n - 1);  // NOLINT(clang-analyzer-core.DivideZero)
       uint64_t left = top % divisor.at(n - 1);
       while (guess >> 16 != 0 || guess * divisor.at(n - 2) > (left << 16 | rest.at(j + n - 2))) {
         --guess;

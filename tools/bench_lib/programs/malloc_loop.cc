@@ -52,7 +52,7 @@ struct Walk {
 };
 
 using Function = void (*)(Walk&, int);
-extern const Function functions[kFunctions];
+extern const Function kTree[kFunctions];
 
 // Keeps a frame from being left out, merged with its twins, or turned into a jump.
 #define KEEP_FRAME(bytes) \
@@ -67,7 +67,7 @@ __attribute__((noinline)) void function(Walk& walk, int level) {
     if (level >= kShallowest && (level >= kDeepest || walk.random() % 2 == 0)) {
       walk.replace_one();
     } else {
-      functions[walk.random() % kFunctions](walk, level + 1);
+      kTree[walk.random() % kFunctions](walk, level + 1);
     }
     if (level >= kShallowest && K % 2 == 1 && walk.left > 0) walk.replace_one();
   }
@@ -77,8 +77,8 @@ __attribute__((noinline)) void function(Walk& walk, int level) {
 #define EIGHT(k)                                                                             \
   function<(k)>, function<(k) + 1>, function<(k) + 2>, function<(k) + 3>, function<(k) + 4>, \
       function<(k) + 5>, function<(k) + 6>, function<(k) + 7>
-const Function functions[kFunctions] = {EIGHT(0),  EIGHT(8),  EIGHT(16), EIGHT(24),
-                                        EIGHT(32), EIGHT(40), EIGHT(48), EIGHT(56)};
+const Function kTree[kFunctions] = {EIGHT(0),  EIGHT(8),  EIGHT(16), EIGHT(24),
+                                    EIGHT(32), EIGHT(40), EIGHT(48), EIGHT(56)};
 
 unsigned long long run(unsigned long pairs) {
   const auto walk = std::make_unique<Walk>(pairs);
@@ -88,7 +88,7 @@ unsigned long long run(unsigned long pairs) {
       walk->path = 42;
       next_repeat = walk->left < kPairsUntilRepeat ? 0 : walk->left - kPairsUntilRepeat;
     }
-    functions[walk->random() % kFunctions](*walk, 0);
+    kTree[walk->random() % kFunctions](*walk, 0);
   }
   for (void* block : walk->window) free(block);
   return walk->sum;
