@@ -22,7 +22,7 @@ Json rows(const Snapshot& snapshot, Symbolizer& symbolizer, const std::vector<He
     list.push_back({{"bytes", row.bytes},
                     {"live_bytes", site.live_bytes},
                     {"live_count", site.live_count},
-                    {"stack", one_line_stack(symbolizer, site.native, kFrames)}});
+                    {"stack", one_line_stack(symbolizer, site, kFrames)}});
   }
   return list;
 }

@@ -159,7 +159,7 @@ class WhyText {
       out_ << "  " << right(human_bytes(rows[i].bytes), 12) << "  "
            << counted(site.live_count, noun) << ", " << human_bytes(site.live_bytes) << " live\n"
            << "      "
-           << cut_right(one_line_stack(symbolizer_, site.native, kFramesShown), width_ - 6) << '\n';
+           << cut_right(one_line_stack(symbolizer_, site, kFramesShown), width_ - 6) << '\n';
     }
   }
 

@@ -110,7 +110,8 @@ void record_reservation(uintptr_t start, uint64_t bytes, const CallContext& from
   ReleasedMappings ignored;
   remove_range(*shard, start, bytes, ignored);
   remove_reservations(start, bytes);
-  const SiteId site = mapping_site_of(format::NodeId{shard->memo.capture(from).node});
+  const format::NodeId node{shard->memo.capture(from).node};
+  const SiteId site = mapping_site_of(node, python_node(shard->python));
   // A full table is no loss of an event: these pages are then explained by nothing.
   reservation_table.insert({start, start + bytes, site, generation});
 }
