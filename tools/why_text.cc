@@ -158,8 +158,8 @@ class WhyText {
       if (i == 0) out_ << '\n' << "  " << title << '\n';
       out_ << "  " << right(human_bytes(rows[i].bytes), 12) << "  "
            << counted(site.live_count, noun) << ", " << human_bytes(site.live_bytes) << " live\n"
-           << "      "
-           << cut_right(one_line_stack(symbolizer_, site, kFramesShown), width_ - 6) << '\n';
+           << "      " << cut_right(one_line_stack(symbolizer_, site, kFramesShown), width_ - 6)
+           << '\n';
     }
   }
 
