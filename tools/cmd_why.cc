@@ -40,9 +40,9 @@ bool wait_for(int polls, Condition condition) {
 // The process looks at its pages when it next allocates. If it does not, what it found last counts.
 void ask_for_ledger(LiveRecording& recording) {
   const uint64_t asked_ns = recording.now_ns();
-  recording.request(format::LedgerRequest::kFresh);
+  recording.request(format::Request::kLedger);
   if (!wait_for(kPollsForLedger, [&] { return recording.last_ledger_ns() > asked_ns; })) {
-    recording.withdraw(format::LedgerRequest::kFresh);
+    recording.withdraw(format::Request::kLedger);
   }
 }
 
@@ -50,9 +50,9 @@ Probe probe(LiveRecording& recording, const Options& options) {
   const auto pid = static_cast<uint32_t>(recording.pid());
   const uint64_t before = resident_bytes(pid).value_or(0);
   const uint64_t trims = recording.trims();
-  recording.request(format::LedgerRequest::kTrim);
+  recording.request(format::Request::kTrim);
   if (!wait_for(kPollsForTrim, [&] { return recording.trims() != trims; })) {
-    recording.withdraw(format::LedgerRequest::kTrim);
+    recording.withdraw(format::Request::kTrim);
     throw Error(options.recording, "did not allocate within 10 s, so nothing was trimmed",
                 "have it do some work, such as a request, while you probe it");
   }

@@ -100,14 +100,17 @@ void LiveRecording::request_sampling(uint64_t interval) {
   header_of(blocks_).requested_interval.store(interval, std::memory_order_relaxed);
 }
 
-void LiveRecording::request(format::LedgerRequest what) {
-  header_of(blocks_).ledger_request.fetch_or(static_cast<uint64_t>(what),
-                                             std::memory_order_relaxed);
+void LiveRecording::request(format::Request what) {
+  header_of(blocks_).request.fetch_or(static_cast<uint64_t>(what), std::memory_order_relaxed);
 }
 
-void LiveRecording::withdraw(format::LedgerRequest what) {
-  header_of(blocks_).ledger_request.fetch_and(~static_cast<uint64_t>(what),
-                                              std::memory_order_relaxed);
+void LiveRecording::withdraw(format::Request what) {
+  header_of(blocks_).request.fetch_and(~static_cast<uint64_t>(what), std::memory_order_relaxed);
+}
+
+bool LiveRecording::is_requested(format::Request what) const {
+  return (header_of(blocks_).request.load(std::memory_order_relaxed) &
+          static_cast<uint64_t>(what)) != 0;
 }
 
 uint64_t LiveRecording::last_ledger_ns() const {
@@ -120,6 +123,16 @@ uint64_t LiveRecording::last_ledger_ns() const {
 
 uint64_t LiveRecording::trims() const {
   return header_of(blocks_).trim_count.load(std::memory_order_acquire);  // the trim's release
+}
+
+format::ObjectsState LiveRecording::objects_state() const {
+  // Acquires the store that published the last count.
+  return static_cast<format::ObjectsState>(
+      header_of(blocks_).objects.state.load(std::memory_order_acquire));
+}
+
+uint64_t LiveRecording::object_counts() const {
+  return header_of(blocks_).objects.counts.load(std::memory_order_relaxed);
 }
 
 uint64_t LiveRecording::now_ns() const {

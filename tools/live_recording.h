@@ -36,16 +36,22 @@ class LiveRecording {
   uint64_t sampling() const;
   void request_sampling(uint64_t interval);
   // Has the process do something at its next tick, or no more.
-  void request(format::LedgerRequest what);
-  void withdraw(format::LedgerRequest what);
+  void request(format::Request what);
+  void withdraw(format::Request what);
+  bool is_requested(format::Request what) const;
   // When the last walk over its pages ended, since the start of the recording; 0: there was none.
   uint64_t last_ledger_ns() const;
   // How often its allocator was made to give memory back.
   uint64_t trims() const;
+  // How far the count of Python's objects is, and how many were finished.
+  format::ObjectsState objects_state() const;
+  uint64_t object_counts() const;
   // Now, since the start of the recording.
   uint64_t now_ns() const;
   // Adds a timeline point where one is due. Nothing once the process is gone or has stopped.
   std::optional<LiveFigures> tick();
+
+  bool is_alive() const { return process_is_alive(); }
 
  private:
   explicit LiveRecording(void* blocks);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "reader/decode_ledger.h"
+#include "reader/decode_objects.h"
 #include "reader/decode_tables.h"
 
 namespace mla {
@@ -333,6 +334,7 @@ void decode(const SegmentImage& image, Snapshot& snapshot, DamageLog& damage) {
   decode_per_site(image, sites, snapshot.sites);
   const IdMap moved = sort_sites(snapshot.sites, sites_of_ledger(image, sites));
   decode_ledger(image, sites, moved, snapshot, damage);
+  decode_objects(image, snapshot.objects, damage);
   decode_threads(image, snapshot.threads);
   decode_timeline(image, snapshot.timeline);
   decode_history(image, sites, moved, snapshot, damage);

@@ -30,8 +30,8 @@ std::string errno_text() { return std::strerror(errno); }
 
 const char* table_name(Table table) {
   static constexpr const char* kNames[format::kTableCount] = {
-      "strings", "modules", "nodes",     "sites",       "counters",    "threads",
-      "peak",    "peak",    "inherited", "python code", "python names"};
+      "strings", "modules", "nodes",     "sites",       "counters",     "threads",
+      "peak",    "peak",    "inherited", "python code", "python names", "python types"};
   return kNames[static_cast<uint32_t>(table)];
 }
 
@@ -163,6 +163,7 @@ SegmentImage SegmentImage::load(const std::string& path, DamageLog& damage) {
   image.copy_table(source, Table::kThreads, damage);
   image.copy_table(source, Table::kSites, damage);
   image.copy_table(source, Table::kNodes, damage);
+  image.copy_objects(source, damage);
   image.copy_table(source, Table::kPythonCode, damage);
   image.copy_table(source, Table::kPythonBytes, damage);
   image.copy_table(source, Table::kModules, damage);
@@ -228,6 +229,28 @@ void SegmentImage::copy_peak(const Source& source, DamageLog& damage) {
     copy_table(source, peak_.table == 1 ? Table::kPeakA : Table::kPeakB, damage);
     if (!source.read_block(0, header_)) return;
     if (published_peak() == peak_) return;
+  }
+}
+
+// The counts are written at once, then published: one more while they are being copied would mix
+// them.
+void SegmentImage::copy_objects(const Source& source, DamageLog& damage) {
+  constexpr int kAttempts = 4;
+  const auto published = [this] {
+    const format::PythonObjects& o = header().objects;
+    const bool done = o.state.load(std::memory_order_acquire) ==
+                      static_cast<uint32_t>(format::ObjectsState::kDone);
+    return done ? o.counts.load(std::memory_order_relaxed) : 0;
+  };
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const uint64_t counts = published();
+    std::memcpy(objects_.data(), &header().objects, objects_.size());
+    objects_whole_ = counts != 0;
+    if (counts == 0) return;
+    copy_table(source, Table::kPythonTypes, damage);
+    if (!source.read_block(0, header_)) return;
+    if (published() == counts) return;
+    objects_whole_ = false;
   }
 }
 

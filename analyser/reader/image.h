@@ -69,6 +69,12 @@ class SegmentImage {
   };
   const Peak& peak() const { return peak_; }
 
+  // The last count of Python's objects; null if there is none, or one is being written.
+  const format::PythonObjects* objects() const {
+    return objects_whole_ ? reinterpret_cast<const format::PythonObjects*>(objects_.data())
+                          : nullptr;
+  }
+
   const struct stat& file_status() const { return status_; }
   uint64_t used_bytes() const { return used_bytes_; }
 
@@ -79,6 +85,7 @@ class SegmentImage {
   void copy_rings(const Source& source);
   void copy_table(const Source& source, format::Table table, DamageLog& damage);
   void copy_peak(const Source& source, DamageLog& damage);
+  void copy_objects(const Source& source, DamageLog& damage);
   Peak published_peak() const;
   void check_header(const std::string& path, uint64_t bytes_read) const;
   const std::byte* bytes(format::Table table, uint64_t first, uint64_t count) const;
@@ -91,6 +98,8 @@ class SegmentImage {
   std::array<uint64_t, format::kTableCount> claimed_{};
   struct stat status_ {};
   Peak peak_;
+  alignas(format::PythonObjects) std::array<std::byte, sizeof(format::PythonObjects)> objects_{};
+  bool objects_whole_ = false;
   uint64_t used_bytes_ = 0;
 };
 

@@ -228,6 +228,36 @@ struct ResidentFile {
   uint64_t resident = 0;
 };
 
+// A type of Python's objects in the last count; see format/objects.h.
+struct ObjectType {
+  std::string name;  // module.name
+  format::ObjectTotals now{};
+  format::ObjectTotals before{};
+  uint64_t garbage = 0;
+};
+
+struct ObjectCounts {
+  uint64_t counts = 0;  // how often they were counted; 0: never, and nothing else is set
+  uint32_t flags = 0;   // format::ObjectsFlag
+  uint64_t t_ns = 0;
+  uint64_t waited_ns = 0;
+  uint64_t held_ns = 0;
+  uint64_t before_t_ns = 0;  // 0: there was no count before
+  format::ObjectTotals now{};
+  format::ObjectTotals before{};
+  uint64_t type_count = 0;
+  uint64_t garbage = 0;
+  std::array<format::GcGeneration, 3> generations{};
+  uint64_t collected = 0;
+  uint64_t collect_ns = 0;
+  uint64_t rss_before = 0;
+  uint64_t rss_after = 0;
+  format::ObjectTotals uncollected{};
+  std::vector<ObjectType> types;  // the largest first; not all, if there are more than 680
+
+  bool has(format::ObjectsFlag flag) const { return (flags & static_cast<uint32_t>(flag)) != 0; }
+};
+
 // The last time the serving allocator was made to give memory back.
 struct TrimInfo {
   uint64_t count = 0;
@@ -262,6 +292,7 @@ struct Snapshot {
   std::vector<HeldPages> held;
   std::vector<ResidentFile> files;  // largest first
   TrimInfo trim;
+  ObjectCounts objects;
   std::vector<std::string> damage;  // what the reader skipped or clamped, one line each
 };
 

@@ -3,6 +3,7 @@
 #include "capture/allocator_service.h"
 #include "capture/ledger_walk.h"
 #include "capture/lifecycle.h"
+#include "capture/signals_held.h"
 #include "segment/own_memory.h"
 #include "segment/segment.h"
 #include "segment/segment_file.h"
@@ -17,7 +18,7 @@ using format::AllocatorStatistics;
 using format::LedgerDetail;
 using format::LedgerFlag;
 using format::LedgerRecord;
-using format::LedgerRequest;
+using format::Request;
 using format::SegmentHeader;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -203,34 +204,22 @@ bool take_up() {
   return false;
 }
 
-// A handler of the host must not jump out of a walk and leave it taken for ever.
-class SignalsHeld {
- public:
-  SignalsHeld() {
-    const uint64_t all = ~uint64_t{0};
-    sys::call(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, sys::arg(&all), sys::arg(&signals_), 8);
-  }
-  ~SignalsHeld() { sys::call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::arg(&signals_), 0, 8); }
-  SignalsHeld(const SignalsHeld&) = delete;
-  SignalsHeld& operator=(const SignalsHeld&) = delete;
+constexpr uint64_t kRequests =
+    static_cast<uint64_t>(Request::kLedger) | static_cast<uint64_t>(Request::kTrim);
 
- private:
-  uint64_t signals_;
-};
+bool requested() { return (segment.header().request.load(kRelaxed) & kRequests) != 0; }
 
 void do_requests(uint64_t now, bool& asked) {
   SegmentHeader& h = segment.header();
-  if (h.ledger_request.load(kRelaxed) == 0) return;
-  const uint64_t request = h.ledger_request.exchange(0, std::memory_order_acq_rel);
-  const auto wants = [request](LedgerRequest r) {
-    return (request & static_cast<uint64_t>(r)) != 0;
-  };
-  asked = wants(LedgerRequest::kFresh);
-  if (wants(LedgerRequest::kTrim)) {
+  if (!requested()) return;
+  const uint64_t request = h.request.fetch_and(~kRequests, std::memory_order_acq_rel);
+  const auto wants = [request](Request r) { return (request & static_cast<uint64_t>(r)) != 0; };
+  asked = wants(Request::kLedger);
+  if (wants(Request::kTrim)) {
     if (may_ask_allocator()) {
       trim(now);
     } else if (may_ever_ask_allocator()) {  // the next tick may be in a better place
-      h.ledger_request.fetch_or(static_cast<uint64_t>(LedgerRequest::kTrim), kRelaxed);
+      h.request.fetch_or(static_cast<uint64_t>(Request::kTrim), kRelaxed);
     }
   }
   if (asked) work->walking = false;  // what was seen so far is too old
@@ -246,13 +235,11 @@ void start_ledger(const Settings& settings) {
   next_trim_ns.store(trim_interval_ns == 0 ? ~uint64_t{0} : now + trim_interval_ns, kRelaxed);
 }
 
-bool ledger_requested() { return segment.header().ledger_request.load(kRelaxed) != 0; }
-
 void ledger_if_due(uint64_t about_now) {
   const bool trim_due = about_now >= next_trim_ns.load(kRelaxed);
   const bool walk_due = about_now >= next_slice_ns.load(kRelaxed) ||
                         (about_now >= next_after_change_ns.load(kRelaxed) && changed_much());
-  if (__builtin_expect(!trim_due && !walk_due && !ledger_requested(), 1)) return;
+  if (__builtin_expect(!trim_due && !walk_due && !requested(), 1)) return;
   if (!is_recording(current_mode()) || busy.load(kRelaxed) != 0) return;
   const SignalsHeld held;
   if (!take_up()) return;

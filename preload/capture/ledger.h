@@ -17,8 +17,6 @@ void start_ledger(const Settings& settings);
 
 // Call with every tick, `now`: CLOCK_MONOTONIC in ns.
 void ledger_if_due(uint64_t now);
-// Someone outside asks for something that the next tick has to do.
-bool ledger_requested();
 // A walk at the end of the process, if it takes no more than 10 ms.
 void ledger_at_exit();
 

@@ -64,7 +64,7 @@ __attribute__((noinline)) void refresh(Shard& shard) {
   const bool due = shard.events_left == 0;
   refresh_totals(shard);
   if (!due) {
-    if (__builtin_expect(ledger_requested(), 0)) tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
+    if (__builtin_expect(something_requested(), 0)) tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
     return;
   }
   shard.events_left = Shard::kEventsPerRefresh;

@@ -13,6 +13,8 @@
 
 namespace mla {
 
+constinit std::atomic<void (*)()> request_taker{nullptr};
+
 namespace {
 
 using format::HistoryColumn;
@@ -103,6 +105,10 @@ void tick(uint64_t now, bool with_history) {
 void tick_if_due(uint64_t now_ns) {
   adjust_sampling(now_ns);
   if (now_ns >= next_point_ns.load(kRelaxed)) tick(sys::now_ns(CLOCK_MONOTONIC), false);
+  if (__builtin_expect(something_requested(), 0)) {
+    void (*const take_up)() = request_taker.load(std::memory_order_acquire);
+    if (take_up != nullptr) take_up();
+  }
   ledger_if_due(now_ns);
 }
 

@@ -1,9 +1,20 @@
 // The process over time: a point now and then, taken by whichever thread comes by.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
+#include "segment/segment.h"
+
 namespace mla {
+
+// Takes up what is asked of Python. nullptr: there is none.
+extern std::atomic<void (*)()> request_taker;
+
+// Someone outside asks for something that the next tick has to do.
+inline bool something_requested() {
+  return segment.header().request.load(std::memory_order_relaxed) != 0;
+}
 
 // Call every few dozen events. Takes a point of the timeline, and less often one of the largest
 // sites, when their interval has passed; else costs next to nothing.

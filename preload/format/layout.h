@@ -29,6 +29,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "format/objects.h"
+
 namespace mla::format {
 
 inline constexpr uint64_t kMagic = 0x0a0d474553414c4dULL;  // "MLASEG\r\n" in file order
@@ -57,6 +59,7 @@ enum class Table : uint32_t {
   kInherited,    // InheritedRecord, indexed by site id
   kPythonCode,   // PythonCodeRecord
   kPythonBytes,  // bytes: names and line tables of the code objects
+  kPythonTypes,  // PythonTypeRecord: the last count of Python's objects
   kTableCount,
 };
 inline constexpr uint32_t kTableCount = static_cast<uint32_t>(Table::kTableCount);
@@ -85,8 +88,9 @@ inline constexpr TableShape kTables[kTableCount] = {
     {32, 1024, 1024, 5752},       // inherited
     {32, 1024, 64, 6776},         // Python code: 65,536
     {1, kBlockBytes, 512, 6840},  // their names and line tables: 16 MiB
+    {192, 170, 4, 7352},          // types of Python's objects: 680
 };
-inline constexpr uint32_t kDirectoryEntries = 7352;
+inline constexpr uint32_t kDirectoryEntries = 7356;
 inline constexpr const TableShape& shape(Table t) { return kTables[static_cast<uint32_t>(t)]; }
 
 inline constexpr uint32_t kMaxBlocks = kFirstTableBlock + kDirectoryEntries;
@@ -148,9 +152,12 @@ inline constexpr uint64_t kNoRequest = 0;
 inline constexpr uint64_t kExactInterval = 1;
 inline constexpr uint64_t kOffInterval = ~uint64_t{0};
 
-enum class LedgerRequest : uint64_t {
-  kFresh = 1,  // a new ledger, at once
-  kTrim = 2,   // let the serving allocator give back what it can
+// What someone outside may ask of the process: bits of SegmentHeader::request.
+enum class Request : uint64_t {
+  kLedger = 1,   // a new ledger, at once
+  kTrim = 2,     // let the serving allocator give back what it can
+  kObjects = 4,  // count the objects of Python
+  kCollect = 8,  // the same, and again after a full collection
 };
 
 struct SegmentHeader {
@@ -233,8 +240,8 @@ struct SegmentHeader {
   std::atomic<uint64_t> unwind_first_reference_pc;
 
   std::atomic<uint64_t> ledger_interval_ns;
-  // Written from outside (`mla why`): LedgerRequest bits, taken up at the next tick.
-  std::atomic<uint64_t> ledger_request;
+  // Written from outside (`mla why`, `mla py`): Request bits, taken up at the next tick.
+  std::atomic<uint64_t> request;
   // Times the serving allocator was made to give memory back (MLA_TRIM_INTERVAL, `mla why
   // --probe`), and of the last of them: when it ended, how long it took, RSS around it.
   // Publish: trim_count.
@@ -243,6 +250,8 @@ struct SegmentHeader {
   std::atomic<uint64_t> trim_took_ns;
   std::atomic<uint64_t> trim_rss_before;
   std::atomic<uint64_t> trim_rss_after;
+
+  PythonObjects objects;
 
   // Records claimed in each table. Records beyond it do not exist; records below it may still be
   // unpublished (their publish field is 0).

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "hooks/elf_symbols.h"
+#include "python/object_helper.h"
 #include "python/stack.h"
 #include "segment/module_log.h"
 
@@ -33,6 +34,12 @@ void look_at(const struct link_map* object) {
 }  // namespace
 
 void find_python() {
+  const auto in_process = [](const char* name) -> void* {
+    const struct link_map* definer = find_definer(nullptr, name);
+    return definer == nullptr ? nullptr : find_function(definer, name);
+  };
+  set_thread_functions(reinterpret_cast<StartThread>(in_process("pthread_create")),
+                       reinterpret_cast<int (*)(unsigned long)>(in_process("pthread_detach")));
   for (const struct link_map* o = first_object(); o != nullptr; o = o->l_next) {
     if (attach_if_python(o)) return;
   }

@@ -3,6 +3,7 @@
 #include "capture/lifecycle.h"
 #include "capture/python_stack.h"
 #include "python/memory.h"
+#include "python/object_helper.h"
 #include "segment/segment.h"
 #include "segment/segment_file.h"
 #include "segment/text.h"
@@ -131,6 +132,7 @@ NodeId intern_part(PythonMemo& memo, uint32_t count, StackEnd end) {
 void give_up() {
   if (given_up.exchange(1, kRelaxed) != 0) return;
   pause_python();
+  withdraw_objects();
   add_note(
       "Python frames were not where this version of Python keeps them: stacks are native only");
 }
@@ -192,7 +194,12 @@ NodeId read_stack(PythonMemo& memo) {
   return NodeId{node};
 }
 
-constexpr PythonReader kReader = {read_stack, reset_code_table_after_fork};
+void reset_python_after_fork() {
+  reset_code_table_after_fork();
+  reset_objects_after_fork();
+}
+
+constexpr PythonReader kReader = {read_stack, reset_python_after_fork};
 
 }  // namespace
 
@@ -213,6 +220,7 @@ bool attach_python(const void* object, FindSymbol find) {
   }
   if (!open_code_table(python.layout, python.types)) return true;
   checked_walks_left.store(kCheckedWalks, kRelaxed);
+  offer_objects(object, find, python);
   readable.store(1, kRelaxed);
   resume_python();
   return true;
@@ -226,6 +234,7 @@ void resume_python() {
 }
 
 void forget_python() {
+  withdraw_objects();
   readable.store(0, kRelaxed);
   attached.store(0, std::memory_order_release);
 }
