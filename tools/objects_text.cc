@@ -1,6 +1,7 @@
 #include "objects_text.h"
 
 #include <algorithm>
+#include <iomanip>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -23,6 +24,13 @@ uint64_t count_of(const ObjectTotals& t) { return t.tracked_count + t.other_coun
 uint64_t bytes_of(const ObjectTotals& t) { return t.tracked_bytes + t.other_bytes; }
 int64_t growth_of(const ObjectType& type) {
   return static_cast<int64_t>(bytes_of(type.now) - bytes_of(type.before));
+}
+
+std::string milliseconds(uint64_t ns) {
+  if (ns >= 1'000'000'000) return human_seconds(seconds(ns));
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << static_cast<double>(ns) / 1e6 << " ms";
+  return text.str();
 }
 
 std::string right(const std::string& text, size_t width) {
@@ -86,7 +94,7 @@ class ObjectsText {
     if (!options_.fresh) {
       out_ << "counted " << human_seconds(seconds(objects_.t_ns)) << " after the start\n";
     }
-    out_ << "the interpreter stood still for " << human_seconds(seconds(objects_.held_ns))
+    out_ << "the interpreter stood still for " << milliseconds(objects_.held_ns)
          << " while they were counted\n";
   }
 
@@ -94,7 +102,7 @@ class ObjectsText {
     if (!objects_.has(ObjectsFlag::kCollected)) return;
     const uint64_t before = count_of(objects_.uncollected);
     out_ << '\n'
-         << "A full collection of " << human_seconds(seconds(objects_.collect_ns)) << " found "
+         << "A full collection of " << milliseconds(objects_.collect_ns) << " found "
          << with_separators(objects_.collected)
          << " unreachable objects: " << with_separators(before) << " objects became "
          << with_separators(count_of(objects_.now)) << ", "

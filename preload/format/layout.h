@@ -35,7 +35,7 @@ namespace mla::format {
 
 inline constexpr uint64_t kMagic = 0x0a0d474553414c4dULL;  // "MLASEG\r\n" in file order
 // A reader refuses every version but its own; see docs/format.md for what each one changed.
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 
 inline constexpr uint32_t kBlockBytes = 32 * 1024;
 inline constexpr uint32_t kHeaderBlocks = 1;

@@ -25,8 +25,7 @@ bool find_api(const void* object, FindSymbol find, PythonApi& to) {
          get("PyLong_AsSsize_t", to.to_integer) && get("PyObject_IsTrue", to.is_true) &&
          get("PyUnicode_AsUTF8", to.to_utf8) && get("PyErr_Clear", to.clear_error) &&
          get("Py_DecRef", to.release) && get("PyUnicode_InternFromString", to.intern) &&
-         get("_PyType_Lookup", to.lookup) && get("PyGC_Collect", to.collect) &&
-         get("PyMethodDescr_Type", to.method_descriptor_type);
+         get("_PyType_Lookup", to.lookup) && get("PyMethodDescr_Type", to.method_descriptor_type);
 }
 
 }  // namespace mla

@@ -29,7 +29,6 @@ struct PythonApi {
   void (*release)(Object);                     // Py_DecRef
   Object (*intern)(const char*);               // PyUnicode_InternFromString
   Object (*lookup)(Object type, Object name);  // _PyType_Lookup: borrowed, runs no code
-  int64_t (*collect)();
   // Since 3.12: calls visit() for each object of the collector, without a list of them. Or nullptr.
   void (*visit_objects)(int (*visit)(Object, void*), void* argument);
   Object method_descriptor_type;

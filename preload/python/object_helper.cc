@@ -219,9 +219,13 @@ ObjectsState collect(uint32_t& flags) {
   types.close();
   set_state(ObjectsState::kCollecting);
   const uint64_t begin = since_start();
-  const int64_t found = api.collect();
+  // Not PyGC_Collect(), which does nothing while the program has the collector disabled.
+  const Object gc = api.import("gc");
+  const Object found = gc == nullptr ? nullptr : ask_gc(gc, "collect");
   r.collect_ns = since_start() - begin;
-  r.collected = found < 0 ? 0 : static_cast<uint64_t>(found);
+  r.collected = integer_of(found);
+  if (found != nullptr) api.release(found);
+  if (gc != nullptr) api.release(gc);
   r.rss_after = read_resident_memory().rss;
   flags |= static_cast<uint32_t>(ObjectsFlag::kCollected);
   return ObjectsState::kDone;

@@ -12,7 +12,7 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why bench --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py bench --help --version" -- "$cur"))
     return
   fi
   if [[ $command == run || $command == bench ]]; then
@@ -72,6 +72,7 @@ _mla() {
     bench) options="--allocators --tune --config --with-mla --ready --load --idle --timeout --rounds
                     --seed --by --metric --better --margin --max-cost --json --help --" ;;
     why) options="--json --probe --help" ;;
+    py) options="--json --collect --last --rows --timeout --help" ;;
     *) return ;;
   esac
   if [[ $cur == -* ]]; then
@@ -79,7 +80,7 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks | ctl | why) _mla_recordings ;;
+    report | leaks | ctl | why | py) _mla_recordings ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;
     run | bench) COMPREPLY=($(compgen -c -- "$cur")) ;;
   esac

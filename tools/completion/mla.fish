@@ -4,7 +4,7 @@ function __mla_recordings
     __fish_complete_suffix .mla
 end
 
-set -l commands run report ps ctl analyse leaks why bench
+set -l commands run report ps ctl analyse leaks why py bench
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mla -n $none -f
 complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
@@ -14,6 +14,7 @@ complete -c mla -n $none -a ctl -d 'Change how densely a running process records
 complete -c mla -n $none -a analyse -d 'Judge memory series by the founding thresholds'
 complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
 complete -c mla -n $none -a why -d 'Say why RSS is what it is, and what to try'
+complete -c mla -n $none -a py -d 'Count the objects of a running Python process by type'
 complete -c mla -n $none -a bench -d 'Run a command under several allocators'
 complete -c mla -n $none -l version -d 'Print the version'
 complete -c mla -s h -l help -d 'Print help'
@@ -92,3 +93,11 @@ complete -c mla -n $bench -l margin -x -d 'A smaller difference in percent is no
 complete -c mla -n $bench -l max-cost -x -d 'Time in percent a recommendation may cost'
 complete -c mla -n $bench -l json -r -d 'Write JSON to this file'
 complete -c mla -n $bench -x -a '(__fish_complete_subcommand)'
+
+set -l py '__fish_seen_subcommand_from py'
+complete -c mla -n $py -f -a '(__mla_recordings)'
+complete -c mla -n $py -l json -d 'Print JSON'
+complete -c mla -n $py -l collect -d 'Run a full collection, and say what it changed'
+complete -c mla -n $py -l last -d 'Show the last count'
+complete -c mla -n $py -l rows -x -d 'Types to show'
+complete -c mla -n $py -l timeout -x -d 'Seconds to wait for the process'
