@@ -176,7 +176,7 @@ class PythonStacks(harness.Case):
         self.assertEqual(result.returncode, 0, result.stderr)
         with open(written) as file:
             expected = json.load(file)
-        self.assertGreater(sum(count for _, count, _ in expected), 1500)
+        self.assertGreater(sum(count for _, count, _ in expected), 10000)
         [report] = self.reports()
         self.check_no_loss(report)
         self.assertIsNotNone(report["unwind_check"])

@@ -158,12 +158,12 @@ else:
     def run_async():
         pass
 
-run(6)
+run(36)
 run_async()
-workers = [threading.Thread(target=run, args=(3,)) for _ in range(3)]
+workers = [threading.Thread(target=run, args=(18,)) for _ in range(3)]
 for worker in workers:
     worker.start()
-run(3)
+run(18)
 for worker in workers:
     worker.join()
 with open(sys.argv[1], "w") as file:
