@@ -45,6 +45,7 @@ struct ProcessInfo {
 
 struct ModuleInfo {
   std::string path;
+  std::string file;      // where to read it, if not at `path`; mostly empty
   std::string build_id;  // lower-case hex, may be empty
   uint64_t start = 0;
   uint64_t end = 0;
