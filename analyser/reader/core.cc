@@ -61,4 +61,22 @@ std::optional<CorePart> find_recording_in_core(int fd, const std::vector<Elf64_P
   return found;
 }
 
+std::string recording_named_in_core(int fd, const std::vector<Elf64_Phdr>& segments) {
+  constexpr uint64_t kMostNoteBytes = 64 << 20;
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type != PT_NOTE || segment.p_filesz > kMostNoteBytes) continue;
+    std::string notes(segment.p_filesz, '\0');
+    if (pread(fd, notes.data(), notes.size(), static_cast<off_t>(segment.p_offset)) !=
+        static_cast<ssize_t>(notes.size())) {
+      continue;
+    }
+    // Names end with a NUL and stand one after the other: no need to know what is before them.
+    const size_t end = notes.find(std::string(".mla\0", 5));
+    if (end == std::string::npos) continue;
+    const size_t begin = notes.rfind('\0', end);
+    return notes.substr(begin + 1, end + 4 - (begin + 1));
+  }
+  return "";
+}
+
 }  // namespace mla

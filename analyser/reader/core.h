@@ -22,4 +22,8 @@ struct CorePart {
 // Nothing if it holds none: nobody recorded, or the core leaves shared memory out.
 std::optional<CorePart> find_recording_in_core(int fd, const std::vector<Elf64_Phdr>& segments);
 
+// The path of the recording that the process had mapped, as the core names its files (NT_FILE);
+// empty: none.
+std::string recording_named_in_core(int fd, const std::vector<Elf64_Phdr>& segments);
+
 }  // namespace mla

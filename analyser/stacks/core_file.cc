@@ -68,6 +68,7 @@ CoreFile::CoreFile(const std::string& path, const std::string& executable)
                        vdso);
     }
     modules_ = find_modules(mappings_, memory_);
+    for (TargetThread& thread : threads_) name_restarted_call(*thread.registers, memory_);
   } catch (...) {
     close(fd_);
     throw;

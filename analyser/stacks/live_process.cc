@@ -122,8 +122,9 @@ LiveProcess::Moment LiveProcess::look(const std::function<void()>& copy) {
     if (stopped.threads().empty()) refuse_to_trace(pid_, ESRCH);
     memory_.begin(stopped.stopped_tid(),
                   stopped.began() + std::chrono::milliseconds(kMostStoppedMs));
-    for (const TargetThread& thread : stopped.threads()) {
+    for (TargetThread& thread : stopped.threads()) {
       if (!thread.registers) continue;
+      name_restarted_call(*thread.registers, memory_);
       memory_.copy(thread.registers->stack_pointer() - kRedZone, kMostStackBytes);
     }
     copy();

@@ -1,6 +1,7 @@
 #include "stacks/target.h"
 
 #include <elf.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -93,6 +94,25 @@ Registers registers_of(const user_regs_struct& user) {
     r.arguments = {user.rdi, user.rsi, user.rdx, user.r10, user.r8, user.r9};
   }
   return r;
+}
+
+void name_restarted_call(Registers& registers, ProcessMemory& memory) {
+  if (registers.system_call != SYS_restart_syscall) return;
+  constexpr size_t kWindow = 24;
+  constexpr size_t kMove = 5;     // mov $NUMBER, %eax
+  constexpr size_t kSyscall = 2;  // syscall
+  constexpr uint8_t kMoveToEax = 0xb8;
+  constexpr uint32_t kMostCalls = 1024;
+  std::array<uint8_t, kWindow> code{};
+  if (!memory.load(registers.program_counter() - kWindow, code)) return;
+  for (size_t at = kWindow - kSyscall - kMove + 1; at-- > 0;) {
+    uint32_t number = 0;
+    std::memcpy(&number, &code[at + 1], sizeof number);
+    if (code[at] == kMoveToEax && number < kMostCalls && number != SYS_restart_syscall) {
+      registers.system_call = number;
+      return;
+    }
+  }
 }
 
 std::vector<LoadedModule> find_modules(const std::vector<Mapping>& mappings,

@@ -28,6 +28,9 @@ struct Registers {
 };
 
 Registers registers_of(const user_regs_struct& user);
+// A call that waits for a time and was interrupted before is made again as restart_syscall: says
+// which one it is, from the instructions that made it.
+void name_restarted_call(Registers& registers, ProcessMemory& memory);
 
 // A thread as it was found.
 struct TargetThread {
