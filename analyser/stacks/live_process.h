@@ -1,7 +1,8 @@
 // A running process, seen from outside and stopped as shortly as can be.
 //
 // * Threads are seized (PTRACE_SEIZE) and interrupted, which sends them no signal: one that is
-//   stopped (SIGSTOP) stays so. When mla dies, at whatever moment, the kernel lets them go.
+//   stopped (SIGSTOP) stays so. Calls that it interrupts are made again, with their whole timeout;
+//   none returns EINTR for it. When mla dies, at whatever moment, the kernel lets them go.
 // * All of them stand still at one time. Only copying is done then: registers, stacks, and what
 //   `copy` reads. Nothing is read of the process afterwards.
 // * After kMostStoppedMs no more is copied: what is missing by then is missing.

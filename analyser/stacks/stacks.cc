@@ -25,7 +25,7 @@ class Builder {
   uint32_t add_native(const NativeStack& stack) {
     uint32_t node = 0;
     if (!stack.complete) {
-      const bool deep = stack.frames.size() == format::kMaxStackDepth;
+      const bool deep = stack.frames.size() == Unwinder::kMostFrames;
       node = add_mark(deep ? format::PcMark::kTruncated : format::PcMark::kIncomplete);
     }
     for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame) {

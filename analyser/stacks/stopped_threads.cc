@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,15 @@ namespace {
 constexpr int kRoundsForNewThreads = 16;
 constexpr auto kPollPause = std::chrono::microseconds(200);
 constexpr int kPollsWithoutPause = 200;
+
+// Calls that the kernel does not make again by itself after it was interrupted, and that have done
+// nothing when they return EINTR.
+constexpr long kNotRestarted[] = {  // NOLINT(google-runtime-int): as in <sys/syscall.h>
+    SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_rt_sigtimedwait,
+    SYS_semop,      SYS_semtimedop,  SYS_io_getevents, SYS_io_pgetevents,
+    SYS_read,       SYS_recvfrom,    SYS_recvmsg,      SYS_accept,
+    SYS_accept4};
+constexpr int64_t kRestartUnlessHandled = 514;  // ERESTARTNOHAND of the kernel
 
 long trace(decltype(PTRACE_SEIZE) request, uint32_t tid, uintptr_t address, uintptr_t data) {
   return ptrace(request, static_cast<pid_t>(tid), reinterpret_cast<void*>(address),
@@ -124,6 +134,20 @@ void StoppedThreads::wait_for_stops(int patience_ms) {
   }
 }
 
+// The program must not see EINTR when there was no signal for it: the kernel is asked to make the
+// call again, as it does most others. If a handler is to run now, it returns EINTR all the same.
+void StoppedThreads::make_again(uint32_t tid, user_regs_struct user) {
+  const auto call = static_cast<int64_t>(user.orig_rax);
+  if (static_cast<int64_t>(user.rax) != -EINTR ||
+      std::find(std::begin(kNotRestarted), std::end(kNotRestarted), call) ==
+          std::end(kNotRestarted)) {
+    return;
+  }
+  user.rax = static_cast<uint64_t>(-kRestartUnlessHandled);
+  iovec from{&user, sizeof user};
+  ptrace(PTRACE_SETREGSET, static_cast<pid_t>(tid), NT_PRSTATUS, &from);
+}
+
 void StoppedThreads::read_registers(size_t i) {
   if (!stops_[i].stopped) return;
   user_regs_struct user{};
@@ -131,6 +155,7 @@ void StoppedThreads::read_registers(size_t i) {
   if (ptrace(PTRACE_GETREGSET, static_cast<pid_t>(threads_[i].tid), NT_PRSTATUS, &to) == 0 &&
       to.iov_len == sizeof user) {
     threads_[i].registers = registers_of(user);
+    make_again(threads_[i].tid, user);
   }
 }
 

@@ -37,6 +37,7 @@ class StoppedThreads {
   bool seize_new(pid_t pid);
   void wait_for_stops(int patience_ms);
   void read_registers(size_t i);
+  static void make_again(uint32_t tid, user_regs_struct user);
   void release();
 
   std::vector<TargetThread> threads_;

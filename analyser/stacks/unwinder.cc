@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "format/format.h"
 #include "reader/error.h"
 #include "symbols/elf_file.h"
 
@@ -28,7 +27,7 @@ int add_frame(Dwfl_Frame* frame, void* argument) {
   Dwarf_Addr pc = 0;
   bool exact = false;
   if (!dwfl_frame_pc(frame, &pc, &exact)) return -1;
-  if (stack.frames.size() == format::kMaxStackDepth) return -1;
+  if (stack.frames.size() == Unwinder::kMostFrames) return -1;
   stack.frames.push_back({pc, exact});
   return DWARF_CB_OK;
 }

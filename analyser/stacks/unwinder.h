@@ -24,13 +24,15 @@ struct NativeStack {
 
 class Unwinder {
  public:
+  static constexpr size_t kMostFrames = 16384;
+
   // Keeps references. Throws Error if libdw cannot be set up, as when no file can be read.
   Unwinder(uint32_t pid, const std::vector<LoadedModule>& modules, ProcessMemory& memory);
   ~Unwinder();
   Unwinder(const Unwinder&) = delete;
   Unwinder& operator=(const Unwinder&) = delete;
 
-  // At most format::kMaxStackDepth frames.
+  // At most kMostFrames, the inner ones.
   NativeStack unwind(const Registers& registers);
 
  private:
