@@ -4,7 +4,6 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "symbols/elf_file.h"
@@ -85,12 +84,9 @@ Registers registers_of(const user_regs_struct& user) {
              user.rbp, user.rsp, user.r8,  user.r9,  user.r10, user.r11,
              user.r12, user.r13, user.r14, user.r15, user.rip};
   r.thread_pointer = user.fs_base;
-  // A call that was interrupted has orig_rax, and in rax EINTR or one of the kernel's ways to say
-  // that it is to be made again (ERESTARTSYS 512 to ERESTART_RESTARTBLOCK 516).
-  const auto number = static_cast<int64_t>(user.orig_rax);
-  const auto result = static_cast<int64_t>(user.rax);
-  if (number >= 0 && (result == -EINTR || (result <= -512 && result >= -516))) {
-    r.system_call = number;
+  // Set on the way out of a system call, -1 when the thread was stopped elsewhere.
+  r.system_call = static_cast<int64_t>(user.orig_rax);
+  if (r.system_call >= 0) {
     r.arguments = {user.rdi, user.rsi, user.rdx, user.r10, user.r8, user.r9};
   }
   return r;

@@ -19,7 +19,7 @@ struct Registers {
   static constexpr uint32_t kDwarfCount = 17;  // rax to r15 and rip, numbered as DWARF does
   std::array<uint64_t, kDwarfCount> dwarf{};
   uint64_t thread_pointer = 0;  // what pthread_self() returns
-  // The system call the thread was in when it was stopped; -1: in none, it was running.
+  // The system call the thread was in when it was stopped; below 0: in none, it was running.
   int64_t system_call = -1;
   std::array<uint64_t, 6> arguments{};  // of the system call
 

@@ -1,5 +1,6 @@
 #include "stacks/thread_state.h"
 
+#include <linux/futex.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -53,12 +54,37 @@ constexpr KnownCall kCalls[] = {
     {SYS_pause, "pause", Activity::kSignal},
     {SYS_rt_sigsuspend, "rt_sigsuspend", Activity::kSignal},
     {SYS_rt_sigtimedwait, "rt_sigtimedwait", Activity::kSignal},
+    {SYS_mmap, "mmap", Activity::kSystemCall},
+    {SYS_munmap, "munmap", Activity::kSystemCall},
+    {SYS_mremap, "mremap", Activity::kSystemCall},
+    {SYS_mprotect, "mprotect", Activity::kSystemCall},
+    {SYS_madvise, "madvise", Activity::kSystemCall},
+    {SYS_brk, "brk", Activity::kSystemCall},
+    {SYS_sched_yield, "sched_yield", Activity::kSystemCall},
+    {SYS_clone3, "clone3", Activity::kSystemCall},
+    {SYS_kill, "kill", Activity::kSystemCall},
+    {SYS_tgkill, "tgkill", Activity::kSystemCall},  // raise and abort
 };
 
 bool is_gil(uint64_t address, const PythonStacks& python) {
   return std::any_of(python.gils.begin(), python.gils.end(), [address](const auto& gil) {
     return address >= gil.start && address < gil.end;
   });
+}
+
+// Others than these do not wait.
+bool is_futex_wait(uint64_t operation) {
+  constexpr uint64_t kCommand = 127;
+  switch (operation & kCommand) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_WAIT_REQUEUE_PI:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // select() and poll() of nothing are how programs slept before they had better ones.
@@ -100,8 +126,12 @@ ThreadState state_of(const TargetThread& thread, const PythonStacks& python) {
   }
   state.activity = known->activity;
   state.system_call = known->name;
-  if (state.activity == Activity::kLock && is_gil(registers.arguments[0], python)) {
-    state.activity = Activity::kGil;
+  if (state.activity == Activity::kLock) {
+    if (!is_futex_wait(registers.arguments[1])) {
+      state.activity = Activity::kSystemCall;
+    } else if (is_gil(registers.arguments[0], python)) {
+      state.activity = Activity::kGil;
+    }
   }
   if (state.activity == Activity::kPoll && waits_for_nothing(registers)) {
     state.activity = Activity::kSleep;

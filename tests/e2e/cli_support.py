@@ -4,7 +4,7 @@ import subprocess
 import unittest
 
 MLA = os.environ["MLA_BIN"]
-COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "bench")
+COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "stacks", "bench")
 
 
 def environment(**changes):
