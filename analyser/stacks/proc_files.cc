@@ -24,9 +24,9 @@ std::string process_file(pid_t pid, const std::string& name) {
 // its mapping when it was replaced or deleted.
 std::string readable_file(pid_t pid, const Mapping& mapping, const std::string& range,
                           bool deleted) {
-  const std::string as_seen = process_file(pid, "root") + mapping.path;
+  std::string as_seen = process_file(pid, "root") + mapping.path;
   if (!deleted && access(as_seen.c_str(), R_OK) == 0) return as_seen;
-  const std::string mapped = process_file(pid, "map_files/") + range;
+  std::string mapped = process_file(pid, "map_files/") + range;
   return access(mapped.c_str(), R_OK) == 0 ? mapped : "";
 }
 
