@@ -102,8 +102,9 @@ void add_report(CLI::App& app, int& exit_code) {
                                   "  mla report --sort peak --top 30 mla-python3-4711.mla\n"
                                   "  mla report --folded=allocated server.mla | flamegraph.pl");
   command
-      .add_option("RECORDING", options->recording,
-                  "A recording, or the pid of a running or dead process")
+      .add_option(
+          "RECORDING", options->recording,
+          "A recording, a core file that holds one, or the\npid of a running or dead process")
       ->type_name("FILE|PID")
       ->required();
   CLI::Option* json = command.add_flag("--json", options->json, "Print JSON, all call sites");

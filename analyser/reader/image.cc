@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "reader/core.h"
 #include "reader/error.h"
 
 namespace mla {
@@ -56,18 +57,41 @@ class SegmentImage::Source {
     }
   }
   ~Source() { close(fd_); }
+
+  // If it is a core file: reads from now on the recording in it. Throws Error if it holds none.
+  bool enter_core() {
+    const std::vector<Elf64_Phdr> segments = core_segments(fd_);
+    if (segments.empty()) return false;
+    const auto part = find_recording_in_core(fd_, segments);
+    if (!part) {
+      const std::string file = recording_named_in_core(fd_, segments);
+      throw Error(path_,
+                  file.empty() ? "is a core file with no recording in it"
+                               : "is a core file without shared memory, so without the recording",
+                  file.empty() ? "the process was not recorded, or its coredump_filter left shared "
+                                 "memory out; `mla stacks --core` shows its stacks"
+                               : "read its file, " + file +
+                                     "; or set bit 3 of /proc/PID/coredump_filter before the dump");
+    }
+    offset_ = part->offset;
+    end_ = part->offset + part->bytes;
+    return true;
+  }
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
 
   struct stat stat_now() const {
     struct stat status {};
     if (fstat(fd_, &status) != 0) throw Error(path_, errno_text(), "try again");
+    if (end_ != 0) status.st_size = static_cast<off_t>(end_ - offset_);
     return status;
   }
 
   // Bytes really read: fewer at the end of the file.
   size_t read(std::byte* to, size_t bytes, uint64_t offset) const {
     size_t done = 0;
+    offset += offset_;
+    if (end_ != 0) bytes = std::min(bytes, offset < end_ ? end_ - offset : 0);
     while (done < bytes) {
       const ssize_t n = pread(fd_, to + done, bytes - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
@@ -86,6 +110,8 @@ class SegmentImage::Source {
  private:
   const std::string& path_;
   int fd_;
+  uint64_t offset_ = 0;  // of the recording in the file
+  uint64_t end_ = 0;     // 0: as the file
 };
 
 void SegmentImage::check_header(const std::string& path, uint64_t bytes_read) const {
@@ -147,8 +173,9 @@ void SegmentImage::check_header(const std::string& path, uint64_t bytes_read) co
 }
 
 SegmentImage SegmentImage::load(const std::string& path, DamageLog& damage) {
-  const Source source(path);
+  Source source(path);
   SegmentImage image;
+  image.from_core_ = source.enter_core();
   image.header_.resize(kBlockBytes);
   const size_t read = source.read(image.header_.data(), kBlockBytes, 0);
   image.status_ = source.stat_now();  // after the header: a live file only grows

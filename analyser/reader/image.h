@@ -26,8 +26,8 @@ namespace mla {
 
 class SegmentImage {
  public:
-  // Throws Error if the file is not a whole segment of this version. Records blocks that had to be
-  // left out in `damage`.
+  // Throws Error if the file is neither a whole segment of this version nor a core file with one in
+  // it. Records blocks that had to be left out in `damage`.
   static SegmentImage load(const std::string& path, DamageLog& damage);
 
   const format::SegmentHeader& header() const {
@@ -77,6 +77,7 @@ class SegmentImage {
 
   const struct stat& file_status() const { return status_; }
   uint64_t used_bytes() const { return used_bytes_; }
+  bool from_core() const { return from_core_; }  // the file is a core file that holds the segment
 
  private:
   using Bytes = std::vector<std::byte>;
@@ -101,6 +102,7 @@ class SegmentImage {
   alignas(format::PythonObjects) std::array<std::byte, sizeof(format::PythonObjects)> objects_{};
   bool objects_whole_ = false;
   uint64_t used_bytes_ = 0;
+  bool from_core_ = false;
 };
 
 }  // namespace mla

@@ -18,7 +18,15 @@ Snapshot read_snapshot(const std::string& path) {
   const RecordedState recorded{
       static_cast<format::State>(header.state.load(std::memory_order_relaxed)),
       header.exit_code.load(std::memory_order_relaxed)};
-  judge_status(recorded, image.file_status(), snapshot);
+  const bool ended =
+      recorded.state == format::State::kExited || recorded.state == format::State::kReplaced;
+  if (image.from_core() && !ended) {
+    // Whether the process runs now says nothing of what the core holds.
+    snapshot.status = ProcessStatus::kKilled;
+    snapshot.status_detail = "from a core file";
+  } else {
+    judge_status(recorded, image.file_status(), snapshot);
+  }
   if (snapshot.status == ProcessStatus::kAlive && recorded.state == format::State::kRecording) {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);

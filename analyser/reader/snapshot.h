@@ -51,6 +51,7 @@ struct ModuleInfo {
   uint64_t bias = 0;  // address in memory - address in the ELF file
   uint64_t load_ns = 0;
   uint64_t unload_ns = 0;  // 0: still loaded
+  std::string file;        // where to read it, if not at `path`; mostly empty
 };
 
 // A code object of Python, mostly a function.

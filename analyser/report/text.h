@@ -16,6 +16,7 @@ struct TextOptions {
   Grouping by = Grouping::kSite;  // else call sites are added up, and no stacks are shown
   bool colour = false;            // ANSI escapes
   bool full_stacks = false;       // every frame, names uncut
+  size_t frames = 12;             // shown of a stack otherwise, allocation plumbing not counted
   bool native = false;            // the C frames of Python's interpreter, too
   size_t width = 100;             // columns; at least 40 are used
 };

@@ -12,7 +12,6 @@ namespace mla {
 namespace {
 
 constexpr size_t kIndent = 6;
-constexpr size_t kFoldedFrames = 12;  // shown of a long stack, allocation plumbing not counted
 
 struct Line {
   std::string function;
@@ -64,8 +63,8 @@ void write_stack(std::ostream& out, const std::vector<const Frame*>& stack,
       std::count_if(lines.begin(), lines.end(), [](const Line& line) { return line.plumbing; }));
   size_t shown = lines.size();
   // "1 more frame" would take the line the frame itself takes.
-  if (!options.full_stacks && lines.size() > plumbing + kFoldedFrames + 1) {
-    shown = plumbing + kFoldedFrames;
+  if (!options.full_stacks && lines.size() > plumbing + options.frames + 1) {
+    shown = plumbing + options.frames;
   }
   const size_t space = std::max<size_t>(options.width, 40) - kIndent - 2;
   size_t widest_source = 0;

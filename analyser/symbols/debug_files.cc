@@ -72,7 +72,7 @@ ElfFile* ModuleFiles::with_dwarf() const {
 ModuleFiles open_module_files(const ModuleInfo& module, const Directories& directories) {
   ModuleFiles files;
   if (!module.path.starts_with('/')) return files;  // [vdso] and the like: no file to find
-  files.main = ElfFile::open(module.path);
+  files.main = ElfFile::open(module.file.empty() ? module.path : module.file);
   if (!files.main) {
     files.warning = module.path + ": the file is gone or unreadable";
   } else if (!module.build_id.empty() && files.main->build_id() != module.build_id) {

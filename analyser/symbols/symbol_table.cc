@@ -87,4 +87,26 @@ const std::string& SymbolTable::name_at(uint64_t address) const {
   return kNone;
 }
 
+std::map<std::string, uint64_t> symbol_addresses(const ElfFile& file,
+                                                 const std::vector<std::string>& names) {
+  std::map<std::string, uint64_t> result;
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(file.elf(), section)) != nullptr;) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_entsize == 0) continue;
+    if (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM) continue;
+    Elf_Data* data = elf_getdata(section, nullptr);
+    if (data == nullptr) continue;
+    const uint64_t entries = header.sh_size / header.sh_entsize;
+    for (uint64_t i = 0; i < entries && result.size() < names.size(); ++i) {
+      GElf_Sym symbol;
+      if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) break;
+      if (symbol.st_shndx == SHN_UNDEF || symbol.st_value == 0) continue;
+      const char* name = elf_strptr(file.elf(), header.sh_link, symbol.st_name);
+      if (name == nullptr || std::find(names.begin(), names.end(), name) == names.end()) continue;
+      result.emplace(name, symbol.st_value);
+    }
+  }
+  return result;
+}
+
 }  // namespace mla

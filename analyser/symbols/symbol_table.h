@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,5 +34,10 @@ class SymbolTable {
 
   std::vector<Symbol> symbols_;  // by begin, one for each
 };
+
+// The values (addresses in the ELF file) of functions and variables by their names, of .dynsym and
+// .symtab, local ones too. Those that are not defined there are left out.
+std::map<std::string, uint64_t> symbol_addresses(const ElfFile& file,
+                                                 const std::vector<std::string>& names);
 
 }  // namespace mla

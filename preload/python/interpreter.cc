@@ -17,20 +17,9 @@ constexpr uint16_t kVersion37 = 0x0307;
 constexpr uint16_t kVersion312 = 0x030c;
 constexpr uint16_t kVersion313 = 0x030d;
 
-// Since 3.13 an interpreter publishes its offsets: `struct _Py_DebugOffsets` of pycore_runtime.h,
-// words of 8 bytes. They must be those of the table.
 bool agrees_with_published(const void* object, FindSymbol find, const PythonLayout& layout) {
-  enum Word : uint32_t { kCookie, kVersion, kFreeThreaded, kCurrentFrame = 23, kFrame = 28 };
   const uint64_t* words = nullptr;
-  if (!bind(object, find, "_PyRuntime", words)) return false;
-  const uint64_t* frame = words + kFrame;
-  const uint64_t* code = frame + 6;
-  return __builtin_memcmp(&words[kCookie], "xdebugpy", 8) == 0 &&
-         words[kVersion] >> 16 == layout.version && words[kFreeThreaded] == 0 &&
-         words[kCurrentFrame] == layout.thread_frame && frame[1] == layout.previous &&
-         frame[2] == layout.code && frame[3] == layout.position && frame[5] == layout.owner &&
-         code[1] == layout.file && code[3] == layout.name && code[4] == layout.lines &&
-         code[5] == layout.first_line && code[9] == layout.instructions;
+  return bind(object, find, "_PyRuntime", words) && format::agrees_with_published(words, layout);
 }
 
 uintptr_t own_thread_id() {

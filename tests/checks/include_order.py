@@ -15,7 +15,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 # Folder -> the folders it may include besides itself.
 READERS = {"reader", "format"}
-ANALYSES = {"symbols", "series", "ledger", "history", "comparison"}
+ANALYSES = {"symbols", "stacks", "series", "ledger", "history", "comparison"}
 MAY_INCLUDE = {
     "preload/format": set(),
     "preload/segment": {"format"},
@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "analyser/reader": {"format"},
     "analyser/symbols": READERS,
     "analyser/series": READERS,
+    "analyser/stacks": READERS | {"symbols"},
     "analyser/ledger": READERS,
     "analyser/comparison": set(),
     "analyser/history": READERS,

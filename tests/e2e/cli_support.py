@@ -4,7 +4,7 @@ import subprocess
 import unittest
 
 MLA = os.environ["MLA_BIN"]
-COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "bench")
+COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "bench")
 
 
 def environment(**changes):

@@ -33,7 +33,7 @@ Snapshot sample() {
   snapshot.status = ProcessStatus::kKilled;
   snapshot.last_ns = 4000 * kSecond;
   snapshot.modules.resize(2);
-  snapshot.modules[1] = {"/absent/libx.so", "abcd", 0x400000, 0x500000, 0x400000, 1, 0};
+  snapshot.modules[1] = {"/absent/libx.so", "abcd", 0x400000, 0x500000, 0x400000, 1, 0, ""};
   snapshot.nodes = {{}, {0x401001, 0, 1, false}, {0x402001, 1, 1, false}, {0x403001, 1, 1, false}};
   Site leak;
   leak.id = 2;

@@ -34,7 +34,7 @@ class Symbols : public testing::Test {
     build_id_ = ElfFile::open(path)->build_id();
     ASSERT_EQ(build_id_.size(), 40U);
     snapshot_.modules.resize(2);
-    snapshot_.modules[1] = {path, build_id_, bias_, bias_ + 0x100000, bias_, 1, 2};
+    snapshot_.modules[1] = {path, build_id_, bias_, bias_ + 0x100000, bias_, 1, 2, ""};
     snapshot_.nodes = {{}, {pc_, 0, 1, false}};
   }
 
@@ -134,8 +134,8 @@ TEST_F(Symbols, MissingFilesAndCodeOfNoFile) {
   load(MLA_FIXTURE);
   snapshot_.modules.resize(4);
   snapshot_.modules[1].path = "/absent/lib.so (deleted)";
-  snapshot_.modules[2] = {"[vdso]", "", 0x7000, 0x8000, 0x7000, 0, 0};
-  snapshot_.modules[3] = {"/dev/zero", "", 0x9000, 0xa000, 0x9000, 0, 0};
+  snapshot_.modules[2] = {"[vdso]", "", 0x7000, 0x8000, 0x7000, 0, 0, ""};
+  snapshot_.modules[3] = {"/dev/zero", "", 0x9000, 0xa000, 0x9000, 0, 0, ""};
   snapshot_.nodes.push_back({0x7100, 0, 2, true});
   snapshot_.nodes.push_back({0x9100, 0, 3, true});
   snapshot_.nodes.push_back({0x123456, 0, 0, true});

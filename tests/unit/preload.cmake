@@ -32,7 +32,6 @@ add_executable(preload_tests
   ${preload}/capture/sites.cc
   ${preload}/capture/stack_trie.cc
   ${preload}/hooks/elf_symbols.cc
-  ${preload}/python/layout.cc
   ${preload}/python/text.cc
   ${preload}/segment/control.cc
   ${preload}/segment/memory_map.cc

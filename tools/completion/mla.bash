@@ -12,7 +12,8 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py bench --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks bench --help
+                             --version" -- "$cur"))
     return
   fi
   if [[ $command == run || $command == bench ]]; then
@@ -32,6 +33,7 @@ _mla() {
   fi
   case $previous in
     -o | --output | --previous) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --core | --exe) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --dir | --debug-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --allocator)
       COMPREPLY=($(compgen -W "ptmalloc2 jemalloc tcmalloc mimalloc" -- "$cur"))
@@ -55,7 +57,7 @@ _mla() {
     --better) COMPREPLY=($(compgen -W "higher lower" -- "$cur")); return ;;
     --load) COMPREPLY=($(compgen -c -- "$cur")); return ;;
     --rounds | --seed | --margin | --max-cost | --idle | --timeout) return ;;
-    --config | --ready | --metric) return ;;
+    --config | --ready | --metric | --threads) return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count) return ;;
   esac
@@ -73,6 +75,7 @@ _mla() {
                     --seed --by --metric --better --margin --max-cost --json --help --" ;;
     why) options="--json --probe --help" ;;
     py) options="--json --collect --last --rows --timeout --help" ;;
+    stacks) options="--core --exe --threads --json --all --native --debug-dir --help" ;;
     *) return ;;
   esac
   if [[ $cur == -* ]]; then
@@ -81,6 +84,7 @@ _mla() {
   fi
   case $command in
     report | leaks | ctl | why | py) _mla_recordings ;;
+    stacks) COMPREPLY=($(compgen -W "$(ps -eo pid=)" -- "$cur")) ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;
     run | bench) COMPREPLY=($(compgen -c -- "$cur")) ;;
   esac
