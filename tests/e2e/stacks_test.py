@@ -191,6 +191,14 @@ class Native(StacksCase):
             self.assertIn(process.pid, [t["tid"] for t in found["threads"]])
         process.kill()
 
+    def test_first_thread_has_ended(self):
+        process = self.host("headless")
+        harness.wait_for(lambda: process_status(process.pid, "State") == "Z", "it ends")
+        found = self.settled(process, 3)
+        self.assertNotIn(process.pid, [t["tid"] for t in found["threads"]])
+        self.assertEqual(self.thread_in(found, "wait_for_mutex")["state"], "lock")
+        process.kill()
+
     def test_process_that_ends(self):
         for delay in range(20):
             process = self.start([harness.PYTHON, "-S", "-c", "pass"], harness.plain_environment())
