@@ -194,7 +194,7 @@ class Native(StacksCase):
     def test_first_thread_has_ended(self):
         process = self.host("headless")
         harness.wait_for(lambda: process_status(process.pid, "State") == "Z", "it ends")
-        found = self.settled(process, 3)
+        found = self.settled(process, 2)
         self.assertNotIn(process.pid, [t["tid"] for t in found["threads"]])
         self.assertEqual(self.thread_in(found, "wait_for_mutex")["state"], "lock")
         process.kill()
