@@ -36,11 +36,17 @@ pid_t checked_process(pid_t given) {
         subject, "has ended and waits to be reaped (zombie)",
         "it has no stacks any more; look at its parent, process " + status_field(pid, "PPid"));
   }
-  if (status_field(pid, "Kthread") == "1" || status_field(pid, "VmSize").empty()) {
-    if (stat->state != 'Z') {
-      throw Error(subject, "is a thread of the kernel",
-                  "its stack is in /proc/" + std::to_string(pid) + "/stack, for root");
-    }
+  if (stat->state != 'Z' && status_field(pid, "VmSize").empty()) {
+    throw Error(subject, "is a thread of the kernel",
+                "its stack is in /proc/" + std::to_string(pid) + "/stack, for root");
+  }
+  return pid;
+}
+
+pid_t living_thread(pid_t pid) {
+  for (const pid_t tid : thread_ids(pid)) {
+    const char state = describe_thread(pid, tid).state;
+    if (state != 'Z' && state != 'X') return tid;
   }
   return pid;
 }
@@ -84,12 +90,13 @@ void LiveMemory::copy(uint64_t address, uint64_t bytes) {
 
 LiveProcess::LiveProcess(pid_t pid)
     : pid_(checked_process(pid)),
-      memory_(pid_),
-      modules_(find_modules(read_mappings(pid_), memory_)) {
+      alive_(living_thread(pid_)),
+      memory_(alive_),
+      modules_(find_modules(read_mappings(alive_), memory_)) {
   if (modules_.empty()) {
     // Where it has mappings they could not be read.
     uint64_t probe = 0;
-    const std::vector<Mapping> mappings = read_mappings(pid_);
+    const std::vector<Mapping> mappings = read_mappings(alive_);
     if (mappings.empty()) refuse_to_trace(pid_, ESRCH);
     if (!memory_.load(mappings.front().start, probe)) refuse_to_trace(pid_, EPERM);
     throw Error("pid " + std::to_string(pid_), "is no 64-bit x86 program",
@@ -99,11 +106,11 @@ LiveProcess::LiveProcess(pid_t pid)
 
 std::string LiveProcess::executable() const {
   std::error_code error;
-  return std::filesystem::read_symlink("/proc/" + std::to_string(pid_) + "/exe", error).string();
+  return std::filesystem::read_symlink("/proc/" + std::to_string(alive_) + "/exe", error).string();
 }
 
 std::vector<std::string> LiveProcess::arguments() const {
-  const std::string text = read_text("/proc/" + std::to_string(pid_) + "/cmdline");
+  const std::string text = read_text("/proc/" + std::to_string(alive_) + "/cmdline");
   std::vector<std::string> arguments;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\0', at), text.size());

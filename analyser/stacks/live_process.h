@@ -66,6 +66,8 @@ class LiveProcess {
 
  private:
   pid_t pid_;
+  // A thread that is alive: the first one may have ended, and /proc shows nothing of it then.
+  pid_t alive_;
   LiveMemory memory_;
   std::vector<LoadedModule> modules_;
 };

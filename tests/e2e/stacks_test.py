@@ -87,7 +87,8 @@ class StacksCase(harness.Case):
 
         def all_wait():
             seen.update(self.stacks(process.pid))
-            waiting = [t for t in seen["threads"] if t["state"] not in ("running", "gil")]
+            waiting = [t for t in seen["threads"] if t["state"] not in ("running", "gil") and
+                       t["system_call"] != "write"]  # of "ready"
             innermost = {short(python_frames(t)[0]["function"]) for t in waiting
                          if python_frames(t)}
             return len(waiting) >= count and wanted <= innermost
@@ -189,6 +190,14 @@ class Native(StacksCase):
         for _ in range(20):
             found = self.stacks(process.pid)
             self.assertIn(process.pid, [t["tid"] for t in found["threads"]])
+        process.kill()
+
+    def test_first_thread_has_ended(self):
+        process = self.host("headless")
+        harness.wait_for(lambda: process_status(process.pid, "State") == "Z", "it ends")
+        found = self.settled(process, 2)
+        self.assertNotIn(process.pid, [t["tid"] for t in found["threads"]])
+        self.assertEqual(self.thread_in(found, "wait_for_mutex")["state"], "lock")
         process.kill()
 
     def test_process_that_ends(self):

@@ -152,7 +152,7 @@ class Cores : public testing::Test {
     return bytes_of(header) + bytes_of(of_notes) + bytes_of(of_memory) + notes + memory;
   }
   std::string write(const std::string& contents) {
-    const std::string path = directory_.path() + "/core";
+    std::string path = directory_.path() + "/core";
     std::ofstream(path, std::ios::binary) << contents;
     return path;
   }

@@ -1,7 +1,8 @@
 // Threads that stand in known functions. Prints "ready", ends with exit code 7 after a byte on
 // standard input.
 //
-// Argument "churn": makes threads that end at once, all the time, instead.
+// Argument "churn": makes threads that end at once, all the time, instead. "headless": the first
+// thread ends.
 #include <pthread.h>
 #include <unistd.h>
 
@@ -62,6 +63,7 @@ int main(int argc, char** argv) {
   std::thread([] { go_down(50); }).detach();
   std::puts("ready");
   std::fflush(stdout);
+  if (argc > 1 && std::strcmp(argv[1], "headless") == 0) pthread_exit(nullptr);
   char byte = 0;
   if (read(STDIN_FILENO, &byte, 1) < 0) return 1;
   std::puts("done");
