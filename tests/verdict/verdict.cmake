@@ -1,0 +1,9 @@
+# The leak verdict on labelled series. score_verdict prints the table of docs/verdict.md.
+add_library(verdict_families STATIC
+  ${CMAKE_CURRENT_LIST_DIR}/families.cc
+  ${CMAKE_CURRENT_LIST_DIR}/score.cc)
+target_include_directories(verdict_families PUBLIC ${CMAKE_CURRENT_LIST_DIR})
+target_link_libraries(verdict_families PUBLIC mla_analyser)
+
+add_executable(score_verdict ${CMAKE_CURRENT_LIST_DIR}/score_verdict.cc)
+target_link_libraries(score_verdict PRIVATE verdict_families)
