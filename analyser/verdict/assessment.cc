@@ -13,16 +13,17 @@ namespace {
 // Tuned on the seeds of tests/verdict's tuning set; docs/verdict.md has what they achieve on
 // others.
 constexpr double kLineTail = 0.001;
-constexpr double kShapeTail = 0.0003;  // of models that could choose their best shape
-constexpr double kLeastEffective = 5;
+constexpr double kShapeTail = 0.0003;      // of models that could choose their best shape
 constexpr double kShortestSegment = 0.15;  // of the window
-// BIC by which a model that ends its growth may lead a line: noise alone bends it that much.
-constexpr double kLeadOfOthers = 4;
-constexpr double kLeadOverCurved = 1;  // and a growing model that is bent itself
-constexpr double kFavourOfLine = 3;    // BIC by which another growing model must beat the line
+// BIC by which a model that ends its growth may lead a line: noise alone bends it that much;
+constexpr double kLeadOfOthers = 5;
+// a growing model that is bent itself must lead.
+constexpr double kLeadOfStep = 2.5;
+constexpr double kLeadOfWarmUp = 2;
+constexpr double kFavourOfLine = 3;  // BIC by which another growing model must beat the line
 constexpr double kDriftTail = 0.002;
 constexpr double kDriftLate = 0.35;
-constexpr double kDriftLateSlowing = 0.6;
+constexpr double kDriftLateSlowing = 0.75;
 constexpr double kDriftLead = 10;
 constexpr double kMinimaTail = 0.0005;
 constexpr double kShortCycleLead = 10;
@@ -30,17 +31,7 @@ constexpr int kCyclePasses = 3;
 constexpr size_t kDriftBlocks = 16;
 constexpr size_t kMinimaBlocks = 20;
 
-bool grows(const Fit& fit) {
-  switch (fit.model) {
-    case GrowthModel::kLinear:
-    case GrowthModel::kFlatThenLinear:
-    case GrowthModel::kWarmUpLinear:
-    case GrowthModel::kStepAndLinear:
-      return fit.slope > 0;
-    default:
-      return false;
-  }
-}
+bool grows(const Fit& fit) { return goes_on(fit.model) && fit.slope > 0; }
 
 // Where the final line of a growing model is all there is.
 double segment_begin(const Fit& fit) {
@@ -92,9 +83,30 @@ bool slows_down(const Fit& fit) {
 }
 
 double lead_allowed(const Fit& growing) {
-  return growing.model == GrowthModel::kLinear || growing.model == GrowthModel::kFlatThenLinear
-             ? kLeadOfOthers
-             : kLeadOverCurved;
+  if (growing.model == GrowthModel::kStepAndLinear) return -kLeadOfStep;
+  return growing.model == GrowthModel::kWarmUpLinear ? -kLeadOfWarmUp : kLeadOfOthers;
+}
+
+// The growing model without its line.
+const Fit& without_line(const std::vector<Fit>& fits, GrowthModel growing) {
+  const auto nested = std::find_if(fits.begin(), fits.end(), [growing](const Fit& fit) {
+    if (growing == GrowthModel::kWarmUpLinear) return fit.model == GrowthModel::kSaturation;
+    if (growing == GrowthModel::kStepAndLinear) {
+      return fit.model == GrowthModel::kSteps && fit.steps.size() == 1;
+    }
+    return fit.model == GrowthModel::kConstant;
+  });
+  return nested == fits.end() ? fits.front() : *nested;
+}
+
+// Standard errors of the slope by the likelihood ratio: where a shape can stand in for a slope, the
+// normal equations at the best shape promise too much.
+double ratio_errors(const Assessment& a, size_t bins) {
+  const Fit& nested = without_line(a.fits, a.growing.model);
+  const double parameters =
+      static_cast<double>(a.growing.parameters) - static_cast<double>(nested.parameters);
+  const double gain = nested.bic - a.growing.bic + parameters * std::log(static_cast<double>(bins));
+  return std::sqrt(std::max(gain, 0.0));
 }
 
 // What of a growing fit is no growth that goes on; of an onset the transient is the line itself.
@@ -120,13 +132,15 @@ void test_level(const Bins& bins, Assessment& a) {
   if (!a.still_growing || a.segment_n_eff < kLeastEffective || length < kShortestSegment) return;
   const double tail = a.growing.model == GrowthModel::kLinear ? kLineTail : kShapeTail;
   a.level_test = a.growing_lead >= -lead_allowed(a.growing) &&
-                 a.slope > student_t(tail, a.segment_n_eff - 2) * a.slope_error;
+                 std::min(a.slope / a.slope_error, ratio_errors(a, bins.y.size())) >
+                     student_t(tail, a.segment_n_eff - 2);
 }
 
 void test_drift(const Bins& bins, Assessment& a) {
   a.drift = drift_test(bins, std::min(kDriftBlocks, bins.y.size() / 2));
   if (a.drift.blocks < 7 || few_steps(a.fits.front())) return;
-  const bool slows = slows_down(a.fits.front());
+  const bool slows = slows_down(a.fits.front()) || (a.growing.model == GrowthModel::kWarmUpLinear &&
+                                                    a.growing_lead < kLeadOfWarmUp);
   if (a.growing_lead < -(slows ? kDriftLead : kLeadOfOthers)) return;
   const double limit = student_t(kDriftTail, static_cast<double>(a.drift.blocks - 1));
   a.drift_test = a.drift.t > limit && a.drift.late_share > (slows ? kDriftLateSlowing : kDriftLate);
@@ -151,6 +165,11 @@ void test_minima(const Bins& bins, Assessment& a) {
 }
 
 }  // namespace
+
+bool goes_on(GrowthModel model) {
+  return model == GrowthModel::kLinear || model == GrowthModel::kFlatThenLinear ||
+         model == GrowthModel::kWarmUpLinear || model == GrowthModel::kStepAndLinear;
+}
 
 Assessment assess(const Bins& bins) {
   Assessment a;

@@ -13,6 +13,10 @@ namespace mla {
 
 inline constexpr double kLatestKnee = 0.7;  // of the window, for growth that is over
 inline constexpr double kLongestTau = 0.32;
+inline constexpr double kLeastEffective = 5;  // samples, for any verdict but `insufficient`
+
+// The model ends in a line.
+bool goes_on(GrowthModel model);
 
 struct Assessment {
   std::vector<Fit> fits;       // by BIC, best first

@@ -13,14 +13,29 @@ constexpr size_t kReach = 5;  // samples before and after, for the running media
 constexpr double kMadToSigma = 1.4826;
 constexpr double kSpike = 6;
 
-double running_median(std::span<const double> values, size_t i) {
+// Median of the samples around i; at the ends, where these are on one side, moved on by the usual
+// change from sample to sample, else a trend would be taken for a spike.
+double running_median(std::span<const double> values, size_t i, double change) {
   const size_t first = i < kReach ? 0 : i - kReach;
   const size_t last = std::min(i + kReach + 1, values.size());
   std::array<double, 2 * kReach + 1> around{};
   const auto end = std::copy(values.begin() + first, values.begin() + last, around.begin());
-  const auto middle = around.begin() + (last - first) / 2;
+  const size_t count = last - first;
+  const auto middle = around.begin() + count / 2;
   std::nth_element(around.begin(), middle, end);
-  return *middle;
+  const double centre = static_cast<double>(first) + static_cast<double>(count - 1) / 2;
+  return *middle + change * (static_cast<double>(i) - centre);
+}
+
+// Whether sample i of an end is off its neighbours and these are not off theirs as much: a steep
+// begin is no spike.
+bool alone(std::span<const double> values, size_t i, double limit) {
+  const auto jump = [&](size_t from, size_t to) { return std::abs(values[to] - values[from]); };
+  if (i == 0) return jump(0, 1) > limit && jump(1, 2) < jump(0, 1) / 3;
+  const size_t n = values.size();
+  if (i + 1 == n) return jump(n - 2, i) > limit && jump(n - 3, n - 2) < jump(n - 2, i) / 3;
+  return jump(i - 1, i) > limit && jump(i, i + 1) > limit &&
+         (values[i] - values[i - 1]) * (values[i] - values[i + 1]) > 0;
 }
 
 // The bin of time t. The last moment falls into the last bin.
@@ -33,8 +48,11 @@ size_t bin_of(double t, double begin, double width, size_t grid) {
 std::vector<double> clip_spikes(std::span<const double> values) {
   std::vector<double> smooth(values.size());
   std::vector<double> distance(values.size());
+  std::vector<double> changes;
+  for (size_t i = 1; i < values.size(); ++i) changes.push_back(values[i] - values[i - 1]);
+  const double change = median(changes);
   for (size_t i = 0; i < values.size(); ++i) {
-    smooth[i] = running_median(values, i);
+    smooth[i] = running_median(values, i, change);
     distance[i] = std::abs(values[i] - smooth[i]);
   }
   // Of coarsely quantised values most distances are 0; what one sample in ten does is no spike.
@@ -43,9 +61,9 @@ std::vector<double> clip_spikes(std::span<const double> values) {
   std::nth_element(sorted.begin(), often, sorted.end());
   const double limit = kSpike * std::max(kMadToSigma * median(distance), *often / 2);
   std::vector<double> clipped(values.begin(), values.end());
-  // The first and last samples have no neighbours on one side: a trend would be taken for a spike.
-  for (size_t i = kReach; i + kReach < values.size(); ++i) {
-    if (distance[i] > limit) clipped[i] = smooth[i];
+  for (size_t i = 0; i < values.size(); ++i) {
+    const bool middle = i >= kReach && i + kReach < values.size();
+    if (distance[i] > limit && (middle || alone(values, i, limit))) clipped[i] = smooth[i];
   }
   return clipped;
 }

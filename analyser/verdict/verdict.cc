@@ -14,6 +14,8 @@ namespace {
 constexpr size_t kFewestSamples = 12;
 constexpr double kStableEffective = 15;  // growth of 3 sigma over the window would have been seen
 constexpr double kJumpErrors = 4;
+constexpr double kSureErrors = 7;  // a slope of so many standard errors is found nearly always
+constexpr double kUnknown = 0.3;
 constexpr double kSureLead = 6;  // BIC by which a curve must beat a constant to be named
 
 void check(std::span<const double> t_s, std::span<const double> bytes,
@@ -91,6 +93,7 @@ struct Named {
   VerdictClass verdict = VerdictClass::kInsufficient;
   double segment_begin = 0;
   std::string reason;
+  double longer = 2;  // insufficient: so many times the duration would do
 };
 
 Named name_growth_that_ended(const Assessment& a) {
@@ -114,37 +117,91 @@ Named name_growth_that_ended(const Assessment& a) {
   return {VerdictClass::kInsufficient, 0, "growth slows down and may end"};
 }
 
-Named name_of(const Assessment& a, double n_eff) {
+bool is(const Fit& fit, GrowthModel model) { return fit.model == model; }
+
+// The slope is significant by a test of level 1 %.
+bool seems_to_grow(const Assessment& a) {
+  return a.slope > student_t(0.01, std::max(3.0, a.segment_n_eff - 2)) * a.slope_error;
+}
+
+// Named a curve only when it beats a constant clearly.
+bool is_flat(const Assessment& a) {
   const Fit& best = a.fits.front();
-  if (a.leaks()) return {VerdictClass::kLeak, a.segment_begin, "it grows, and still does"};
+  const auto constant = std::find_if(
+      a.fits.begin(), a.fits.end(), [](const Fit& fit) { return is(fit, GrowthModel::kConstant); });
+  return constant->bic < best.bic + kSureLead || goes_on(best.model);
+}
+
+Named name_of(const Assessment& a, double n_eff) {
+  using enum VerdictClass;
+  const Fit& best = a.fits.front();
+  if (a.leaks()) return {kLeak, a.segment_begin, "it grows, and still does"};
   if (a.short_cycle) {
-    return {VerdictClass::kInsufficient, 0,
-            "a cycle was seen too few times to tell it from growth"};
+    return {kInsufficient, 0, "a cycle was seen too few times to tell it from growth",
+            kFewestPeriods / a.short_periods};
   }
-  if (a.n_eff < 5) {
-    return {VerdictClass::kInsufficient, 0, "the samples hold too little independent information"};
+  if (a.n_eff < kLeastEffective) {
+    return {kInsufficient, 0, "the samples hold too little independent information",
+            kStableEffective / a.n_eff};
   }
-  const auto constant = std::find_if(a.fits.begin(), a.fits.end(), [](const Fit& fit) {
-    return fit.model == GrowthModel::kConstant;
-  });
-  const bool flat =
-      constant->bic < best.bic + kSureLead || best.model == GrowthModel::kConstant ||
-      best.model == GrowthModel::kLinear || best.model == GrowthModel::kFlatThenLinear ||
-      best.model == GrowthModel::kWarmUpLinear || best.model == GrowthModel::kStepAndLinear;
-  const bool grew = a.slope > student_t(0.01, std::max(3.0, a.segment_n_eff - 2)) * a.slope_error;
-  if (!flat && (best.model == GrowthModel::kSteps || rise(best) > 0)) {
+  const bool grew = seems_to_grow(a);
+  if (!is_flat(a) && (is(best, GrowthModel::kSteps) || rise(best) > 0)) {
     if (a.growing_lead > -kSureLead && grew) {
-      return {VerdictClass::kInsufficient, 0, "it grew, and it is not clear whether it still does"};
+      return {kInsufficient, 0, "it grew, and it is not clear whether it still does"};
     }
     return name_growth_that_ended(a);
   }
   if (grew) {
-    return {VerdictClass::kInsufficient, a.segment_begin, "it grew, but not surely"};
+    const double errors = a.slope / a.slope_error;
+    return {kInsufficient, a.segment_begin, "it grew, but not surely",
+            std::max(1.1, std::pow(kSureErrors / errors, 2.0 / 3))};
   }
   if (n_eff < kStableEffective) {
-    return {VerdictClass::kInsufficient, 0, "a leak would not have been seen yet"};
+    return {kInsufficient, 0, "a leak would not have been seen yet", kStableEffective / n_eff};
   }
-  return {VerdictClass::kStable, 0, "no growth beyond the noise"};
+  return {kStable, 0, "no growth beyond the noise"};
+}
+
+// The shares of leaks among generated series of this verdict and evidence (seed 2,
+// docs/verdict.md).
+double probability_of(VerdictClass verdict, const Assessment& a) {
+  const double errors = a.slope_error > 0 ? a.slope / a.slope_error : 0;
+  switch (verdict) {
+    case VerdictClass::kLeak:
+      if (errors < 4 && !a.drift_test && !a.minima_test) return 0.9;
+      return a.growing_lead < 0 ? 0.97 : 0.99;
+    case VerdictClass::kBounded:
+    case VerdictClass::kRetention:
+      return 0.01;
+    case VerdictClass::kStable:
+      return 0.005;
+    case VerdictClass::kStep:
+      return errors < 4 ? 0.01 : 0.1;
+    case VerdictClass::kInsufficient:
+      break;
+  }
+  if (a.growing_lead < -10 || errors < 2) return 0.02;
+  if (a.growing_lead < -4) return 0.06;
+  if (a.growing_lead < 0) return 0.15;
+  return errors < 3 ? 0.25 : 0.85;
+}
+
+// What a tolerance makes of a verdict.
+void apply_tolerance(SeriesVerdict& v, double tolerance) {
+  if (tolerance <= 0) return;
+  if (v.verdict == VerdictClass::kLeak && v.rate.value < tolerance) {
+    v.verdict = VerdictClass::kStable;
+    v.reason = "it grows more slowly than is tolerated";
+    return;
+  }
+  if (v.verdict == VerdictClass::kLeak || v.verdict == VerdictClass::kInsufficient ||
+      v.detectable_bytes_per_hour <= tolerance) {
+    return;
+  }
+  v.verdict = VerdictClass::kInsufficient;
+  v.reason = "a leak of the rate tolerated would not have been seen yet";
+  v.more_hours = v.hours * (std::pow(v.detectable_bytes_per_hour / tolerance, 2.0 / 3) - 1);
+  v.then_detectable_bytes_per_hour = tolerance;
 }
 
 }  // namespace
@@ -158,6 +215,12 @@ SeriesVerdict series_verdict(std::span<const double> t_s, std::span<const double
   v.detectable_bytes_per_hour = std::numeric_limits<double>::infinity();
   if (bytes.size() < kFewestSamples) {
     v.reason = "fewer than " + std::to_string(kFewestSamples) + " samples";
+    v.probability = kUnknown;
+    if (v.hours > 0) {
+      v.more_hours =
+          v.hours *
+          (static_cast<double>(kFewestSamples - 1) / static_cast<double>(bytes.size() - 1) - 1);
+    }
     return v;
   }
   const Bins bins = bin_series(t_s, clip_spikes(bytes));
@@ -176,7 +239,7 @@ SeriesVerdict series_verdict(std::span<const double> t_s, std::span<const double
   v.bic_difference = second->bic - a.fits[0].bic;
   v.growth_bytes = rise(a.fits[0]);
 
-  Named named = name_of(a, v.n_eff);
+  const Named named = name_of(a, v.n_eff);
   v.verdict = named.verdict;
   v.reason = named.reason;
   Line line = line_after(a.flattened, named.segment_begin, a);
@@ -192,10 +255,12 @@ SeriesVerdict series_verdict(std::span<const double> t_s, std::span<const double
     v.verdict = VerdictClass::kRetention;
     v.reason = "RSS grew, live bytes did not";
   }
-  v.probability = v.verdict == VerdictClass::kLeak           ? 0.98
-                  : v.verdict == VerdictClass::kInsufficient ? 0.2
-                                                             : 0.01;
-  (void)options;
+  v.probability = probability_of(v.verdict, a);
+  if (v.verdict == VerdictClass::kInsufficient) {
+    v.more_hours = v.hours * (named.longer - 1);
+    v.then_detectable_bytes_per_hour = v.detectable_bytes_per_hour / std::pow(named.longer, 1.5);
+  }
+  apply_tolerance(v, options.tolerance_bytes_per_hour);
   return v;
 }
 

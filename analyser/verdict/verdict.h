@@ -50,15 +50,16 @@ struct SeriesVerdict {
   size_t samples = 0;
   double hours = 0;
   double growth_bytes = 0;  // of the fitted curve, last - first
-  // Hours more until a leak of twice the rate seen, or of the tolerance, could be told from noise;
-  // only of an insufficient verdict, and only where more of the same would do.
+  // Of an insufficient verdict: hours more of the same that would do, as far as can be told, and
+  // the detectable rate then (it falls with the 3/2 power of the duration).
   std::optional<double> more_hours;
+  double then_detectable_bytes_per_hour = 0;
   std::string reason;  // one line, why this verdict
 };
 
 struct VerdictOptions {
-  // Bytes per hour that do not matter: slower growth is no leak, and a stable verdict needs the
-  // detectable rate to be below. 0: none is set; stable then needs 15 effective samples.
+  // Bytes per hour: slower growth is no leak, and it takes a detectable rate as low to call a
+  // series anything but a leak. 0: none is set; stable then takes 15 effective samples.
   double tolerance_bytes_per_hour = 0;
 };
 

@@ -60,8 +60,9 @@ void add_ar(Draft& d, double phi) {
   }
 }
 
-void add_line(Draft& d, double n_eff, double from) {
-  const double length = 1 - from;
+// A line from `from` on, which can be told from the rest from `seen_from` on.
+void add_line(Draft& d, double n_eff, double from, double seen_from) {
+  const double length = 1 - seen_from;
   d.growth = d.times * detectable(n_eff * length) / length;  // as if it had lasted the window
   for (size_t i = 0; i < d.n; ++i) d.y[i] += d.growth * std::max(0.0, d.x(i) - from);
 }
@@ -280,14 +281,14 @@ const std::vector<Recipe>& recipes() {
       {{"leak, slow", true, {"leak"}},
        [](Draft& d) {
          add_ar(d, 0);
-         add_line(d, static_cast<double>(d.n), 0);
+         add_line(d, static_cast<double>(d.n), 0, 0);
        }},
       {{"leak, correlated noise", true, {"leak"}},
        [](Draft& d) {
          const double phi = d.random.uniform(0.4, 0.95);
          lengthen(d, phi);
          add_ar(d, phi);
-         add_line(d, effective(d.n, phi), 0);
+         add_line(d, effective(d.n, phi), 0, 0);
        }},
       {{"leak, in bursts", true, {"leak"}},
        [](Draft& d) {
@@ -298,13 +299,14 @@ const std::vector<Recipe>& recipes() {
        [](Draft& d) {
          const double phi = low_phi(d);
          add_ar(d, phi);
-         add_line(d, effective(d.n, phi), d.random.uniform(0.1, 0.7));
+         const double onset = d.random.uniform(0.1, 0.7);
+         add_line(d, effective(d.n, phi), onset, onset);
        }},
       {{"leak, under a cycle", true, {"leak"}},
        [](Draft& d) {
          const double phi = low_phi(d);
          add_ar(d, phi);
-         add_line(d, effective(d.n, phi), 0);
+         add_line(d, effective(d.n, phi), 0, 0);
          add_cycle(d, d.random.uniform(3, 12), d.random.log_uniform(2, 30));
        }},
       {{"leak, under a sawtooth", true, {"leak"}},
@@ -315,7 +317,7 @@ const std::vector<Recipe>& recipes() {
          add_teeth(d, count, height);
          const double noise = std::sqrt(1 + height * height / 12);
          d.times *= noise;  // a tooth is one independent sample
-         add_line(d, std::min(static_cast<double>(d.n), count), 0);
+         add_line(d, std::min(static_cast<double>(d.n), count), 0, 0);
          d.times /= noise;
        }},
       {{"leak, after warm-up", true, {"leak"}},
@@ -325,7 +327,7 @@ const std::vector<Recipe>& recipes() {
          add_ar(d, phi);
          add_curve(d, d.random.log_uniform(5, 60),
                    [tau](double x) { return 1 - std::exp(-x / tau); });
-         add_line(d, effective(d.n, phi) * 0.7, 0);
+         add_line(d, effective(d.n, phi), 0, 3 * tau);
        }},
       {{"leak, after a step", true, {"leak"}},
        [](Draft& d) {
@@ -333,7 +335,7 @@ const std::vector<Recipe>& recipes() {
          const double at = d.random.uniform(0.05, 0.3);
          add_ar(d, phi);
          add_curve(d, d.random.log_uniform(5, 40), [at](double x) { return x >= at ? 1.0 : 0.0; });
-         add_line(d, effective(d.n, phi) * 0.7, 0);
+         add_line(d, effective(d.n, phi), 0, at);
        }},
       {{"leak, of random blocks", true, {"leak"}},
        [](Draft& d) {
@@ -350,21 +352,21 @@ const std::vector<Recipe>& recipes() {
       {{"leak, quantised", true, {"leak"}},
        [](Draft& d) {
          add_ar(d, 0);
-         add_line(d, static_cast<double>(d.n) / 1.3, 0);
+         add_line(d, static_cast<double>(d.n) / 1.3, 0, 0);
          quantise(d);
        }},
       {{"leak, with spikes", true, {"leak"}},
        [](Draft& d) {
          const double phi = low_phi(d);
          add_ar(d, phi);
-         add_line(d, effective(d.n, phi), 0);
+         add_line(d, effective(d.n, phi), 0, 0);
          add_spikes(d);
        }},
       {{"leak, points missing", true, {"leak"}},
        [](Draft& d) {
          const double phi = low_phi(d);
          add_ar(d, phi);
-         add_line(d, effective(d.n, phi) * 0.6, 0);
+         add_line(d, effective(d.n, phi) * 0.6, 0, 0);
          drop_points(d);
        }},
   };
