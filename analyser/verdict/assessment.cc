@@ -27,6 +27,7 @@ constexpr double kDriftLateSlowing = 0.75;
 constexpr double kDriftLead = 10;
 constexpr double kMinimaTail = 0.0005;
 constexpr double kShortCycleLead = 10;
+constexpr double kExact = 1e-9;  // of the range
 constexpr int kCyclePasses = 3;
 constexpr size_t kDriftBlocks = 16;
 constexpr size_t kMinimaBlocks = 20;
@@ -115,12 +116,18 @@ std::vector<double> transient_of(const Fit& fit) {
                                                   : std::vector<double>(fit.fitted.size());
 }
 
+// Bins per independent one. Where a curve fits all but exactly, what it leaves is rounding.
+double time_of(const Fit& fit, const Bins& bins) {
+  const auto [low, high] = std::minmax_element(bins.y.begin(), bins.y.end());
+  if (std::sqrt(fit.variance) <= (*high - *low) * kExact) return 1;
+  return autocorrelation_time(fit.residual, bins.index, linear_coefficients(fit));
+}
+
 void test_level(const Bins& bins, Assessment& a) {
   const auto m = static_cast<double>(bins.y.size());
   a.segment_begin = segment_begin(a.growing);
   const double length = 1 - a.segment_begin;
-  const double tau =
-      autocorrelation_time(a.growing.residual, bins.index, linear_coefficients(a.growing));
+  const double tau = time_of(a.growing, bins);
   const double n_eff = m / tau;
   a.segment_n_eff = n_eff * length;
   a.slope = a.growing.slope;
@@ -185,7 +192,7 @@ Assessment assess(const Bins& bins) {
     a.cycle = std::move(again);
   }
   const Fit& best = a.fits.front();
-  const double tau = autocorrelation_time(best.residual, bins.index, linear_coefficients(best));
+  const double tau = time_of(best, bins);
   a.bins_per_sample = tau;
   a.n_eff = static_cast<double>(bins.y.size()) / tau;
   a.sigma = std::sqrt(best.variance);

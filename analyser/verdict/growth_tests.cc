@@ -11,12 +11,13 @@ constexpr double kLeastLate = 0.25;  // growth of the last third over that of th
 constexpr double kAllowance = 1;     // standard errors
 
 // Mean of the bins with x in [from, to); 0 when there is none.
-double mean_between(const Bins& bins, double from, double to, bool& any) {
+double mean_between(const Bins& bins, const std::vector<double>& values, double from, double to,
+                    bool& any) {
   double sum = 0;
   size_t count = 0;
   for (size_t i = 0; i < bins.x.size(); ++i) {
     if (bins.x[i] < from || bins.x[i] >= to) continue;
-    sum += bins.y[i];
+    sum += values[i];
     ++count;
   }
   any = any && count > 0;
@@ -24,11 +25,11 @@ double mean_between(const Bins& bins, double from, double to, bool& any) {
 }
 
 // The part `which` of `parts` equal ones of [begin, end].
-double part_mean(const Bins& bins, double begin, double end, size_t which, size_t parts,
-                 bool& any) {
+double part_mean(const Bins& bins, const std::vector<double>& values, double begin, double end,
+                 size_t which, size_t parts, bool& any) {
   const double width = (end - begin) / static_cast<double>(parts);
   const double from = begin + width * static_cast<double>(which);
-  return mean_between(bins, from, which + 1 == parts ? end + 1e-9 : from + width, any);
+  return mean_between(bins, values, from, which + 1 == parts ? end + 1e-9 : from + width, any);
 }
 
 }  // namespace
@@ -38,10 +39,14 @@ Drift drift_test(const Bins& bins, size_t blocks) {
   bool any = true;
   std::vector<double> increments;
   double before = 0;
+  double first_x = 0;
+  double last_x = 0;
   for (size_t b = 0; b < blocks; ++b) {
-    const double mean = part_mean(bins, 0, 1, b, blocks, any);
+    const double mean = part_mean(bins, bins.y, 0, 1, b, blocks, any);
     if (b > 0) increments.push_back(mean - before);
     before = mean;
+    last_x = part_mean(bins, bins.x, 0, 1, b, blocks, any);
+    if (b == 0) first_x = last_x;
   }
   if (!any || increments.size() < 5) return drift;
   const auto n = static_cast<double>(increments.size());
@@ -51,8 +56,8 @@ Drift drift_test(const Bins& bins, size_t blocks) {
   for (const double d : increments) squares += (d - mean) * (d - mean);
   const double error = std::sqrt(squares / (n - 1) / n);
   drift.blocks = increments.size();
-  drift.per_window = mean * static_cast<double>(blocks);
-  drift.error = error * static_cast<double>(blocks);
+  drift.per_window = mean * n / (last_x - first_x);
+  drift.error = error * n / (last_x - first_x);
   drift.t = error > 0 ? mean / error : 0;
   const size_t third = increments.size() / 3;
   double late = 0;
@@ -66,7 +71,7 @@ Drift drift_test(const Bins& bins, size_t blocks) {
 bool still_growing(const Bins& bins, double begin, double end, double error_of_mean) {
   bool any = true;
   const auto part = [&](size_t which, size_t parts) {
-    return part_mean(bins, begin, end, which, parts, any);
+    return part_mean(bins, bins.y, begin, end, which, parts, any);
   };
   const double middle = part(1, 3) - part(0, 3);
   const double late = part(2, 3) - part(1, 3);
