@@ -66,8 +66,8 @@ _mla() {
     report) options="--json --folded --top --sort --by --native --full-stacks --debug-dir
                      -o --output --help" ;;
     ps) options="--json --all --help" ;;
-    analyse) options="--rule --previous --unit --csv --json --peak --overshoot --excess --error
-                      --invalid-count --help" ;;
+    analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
+                      --error --invalid-count --help" ;;
     leaks) options="--json --peak --overshoot --error --invalid-count --help" ;;
     bench) options="--allocators --tune --config --with-mla --ready --load --idle --timeout --rounds
                     --seed --by --metric --better --margin --max-cost --json --help --" ;;

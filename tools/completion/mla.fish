@@ -11,7 +11,7 @@ complete -c mla -n $none -a run -d 'Run a program and record every allocation it
 complete -c mla -n $none -a report -d 'Say where the memory of a recorded process is'
 complete -c mla -n $none -a ps -d 'List the recordings on this host'
 complete -c mla -n $none -a ctl -d 'Change how densely a running process records'
-complete -c mla -n $none -a analyse -d 'Judge memory series by the founding thresholds'
+complete -c mla -n $none -a analyse -d 'Judge memory series: leak or not'
 complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
 complete -c mla -n $none -a why -d 'Say why RSS is what it is, and what to try'
 complete -c mla -n $none -a bench -d 'Run a command under several allocators'
@@ -52,11 +52,12 @@ complete -c mla -n $ctl -f -a '(__mla_recordings)'
 complete -c mla -n $ctl -l sample -x -a '64K 512K 4M exact off' -d 'Bytes between two records'
 
 set -l analyse '__fish_seen_subcommand_from analyse'
-complete -c mla -n $analyse -l rule -x -a founding -d 'The rule to judge by'
+complete -c mla -n $analyse -l rule -x -a 'statistical founding' -d 'The rule to judge by'
 complete -c mla -n $analyse -l previous -r -d "Yesterday's series"
 complete -c mla -n $analyse -l unit -x -a 'bytes KiB MiB' -d 'Count byte samples in this unit'
 complete -c mla -n $analyse -l csv -d 'Print id,verdict,prob,rate_Bps'
 complete -c mla -n $analyse -l json -d 'Print JSON'
+complete -c mla -n $analyse -l chart -d 'Draw the series'
 complete -c mla -n $analyse -l excess -x -d 'Rise over the mean of --previous'
 
 set -l leaks '__fish_seen_subcommand_from leaks'
