@@ -186,6 +186,18 @@ double probability_of(VerdictClass verdict, const Assessment& a) {
   return errors < 3 ? 0.25 : 0.85;
 }
 
+double p_value_of(const Assessment& a) {
+  double p = 1;
+  if (a.slope > 0 && a.slope_error > 0 && a.segment_n_eff >= kLeastEffective) {
+    p = student_tail(a.slope / a.slope_error, a.segment_n_eff - 2);
+  }
+  if (a.slope > 0 && a.slope_error == 0) p = 0;
+  if (a.drift_test) {
+    p = std::min(p, student_tail(a.drift.t, static_cast<double>(a.drift.blocks - 1)));
+  }
+  return p;
+}
+
 // What a tolerance makes of a verdict.
 void apply_tolerance(SeriesVerdict& v, double tolerance) {
   if (tolerance <= 0) return;
@@ -224,6 +236,11 @@ SeriesVerdict series_verdict(std::span<const double> t_s, std::span<const double
     return v;
   }
   const Bins bins = bin_series(t_s, clip_spikes(bytes));
+  if (bins.y.size() < kFewestSamples) {
+    v.reason = "most samples are of a few short times";
+    v.probability = kUnknown;
+    return v;
+  }
   const Assessment a = assess(bins);
   const double variance = a.sigma * a.sigma;
   v.n_eff = variance > 0 ? std::min(static_cast<double>(v.samples),
@@ -256,6 +273,7 @@ SeriesVerdict series_verdict(std::span<const double> t_s, std::span<const double
     v.reason = "RSS grew, live bytes did not";
   }
   v.probability = probability_of(v.verdict, a);
+  v.p_value = p_value_of(a);
   if (v.verdict == VerdictClass::kInsufficient) {
     v.more_hours = v.hours * (named.longer - 1);
     v.then_detectable_bytes_per_hour = v.detectable_bytes_per_hour / std::pow(named.longer, 1.5);

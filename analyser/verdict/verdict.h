@@ -36,6 +36,8 @@ struct SeriesVerdict {
   double probability = 0.5;  // that this is a leak; calibrated on generated series, docs/verdict.md
   // Of the active segment for a leak, of the last third of a bounded series, else of the whole.
   Rate rate;
+  // Of the strongest test of growth, one-sided: so often noise alone grows as much. 1: no growth.
+  double p_value = 1;
   // The slowest leak a test of level 1 % finds with 90 % power over the whole series, bytes per
   // hour: (t.99 + t.9) sigma sqrt(12 / n_eff) / duration. Infinite when nothing could be found.
   double detectable_bytes_per_hour = 0;

@@ -62,6 +62,9 @@ complete -c mla -n $analyse -l excess -x -d 'Rise over the mean of --previous'
 
 set -l leaks '__fish_seen_subcommand_from leaks'
 complete -c mla -n $leaks -f -a '(__mla_recordings)'
+complete -c mla -n $leaks -l rule -x -a 'statistical founding' -d 'The rule to judge by'
+complete -c mla -n $leaks -l fail-on -x -d 'A slower leak is none'
+complete -c mla -n $leaks -l limit -x -d 'The memory there is'
 complete -c mla -n $leaks -l json -d 'Print JSON'
 
 set -l why '__fish_seen_subcommand_from why'
