@@ -27,11 +27,11 @@ struct Dots {
 
 Dots draw(std::span<const double> t, std::span<const double> values, size_t width, size_t height) {
   Dots dots{width, height, std::vector<char>(width * height)};
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  const double range = *high - *low;
+  const double low = *std::min_element(values.begin(), values.end());
+  const double range = *std::max_element(values.begin(), values.end()) - low;
   const double span = t.back() - t.front();
   const auto row = [&](double value) {
-    const double share = range > 0 ? (value - *low) / range : 0;
+    const double share = range > 0 ? (value - low) / range : 0;
     return height - 1 - std::min(static_cast<size_t>(share * height), height - 1);
   };
   for (size_t i = 0; i < values.size();) {

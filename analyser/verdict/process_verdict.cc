@@ -50,7 +50,8 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
     if (site.verdict.n_eff > 0) p_values.push_back(site.verdict.p_value);
     const VerdictClass verdict = site.verdict.verdict;
     const bool grew = verdict == VerdictClass::kInsufficient && site.verdict.n_eff > 0 &&
-                      site.verdict.growth_bytes > 0 && site.verdict.rate.value > 0;
+                      site.verdict.p_value < kFalseDiscoveries && site.verdict.rate.value > 0 &&
+                      snapshot.sites[history.site_index].live_bytes > 0;
     if (verdict == VerdictClass::kLeak || grew) sites.push_back(std::move(site));
   }
   const double threshold = discovery_threshold(std::move(p_values), kFalseDiscoveries);
@@ -71,6 +72,17 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
   }
   std::stable_sort(sites.begin(), sites.end(), ranks_before);
   return sites;
+}
+
+// The process took far more anonymous memory than is alive, from its start on: what RSS alone does
+// not show as growth. The least is above mla's own memory and the free space of a small heap.
+bool keeps_memory(const Snapshot& snapshot) {
+  constexpr double kLeast = 32.0 * 1024 * 1024;
+  if (snapshot.timeline.empty()) return false;
+  const TimelinePoint& last = snapshot.timeline.back();
+  const auto alive = static_cast<double>(last.live_bytes + last.mapped_bytes);
+  const auto anonymous = static_cast<double>(last.anon_bytes);
+  return anonymous - alive > kLeast && anonymous > 4 * alive;
 }
 
 }  // namespace
@@ -107,6 +119,12 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
   found.series = live_series(snapshot);
   found.process =
       series_verdict(found.series.t_s, found.series.live_bytes, found.series.rss_bytes, options);
+  const VerdictClass verdict = found.process.verdict;
+  if (verdict != VerdictClass::kLeak && verdict != VerdictClass::kInsufficient &&
+      keeps_memory(snapshot)) {
+    found.process.verdict = VerdictClass::kRetention;
+    found.process.reason = "four times as much memory is resident as is alive";
+  }
   found.sites = site_verdicts(snapshot);
   return found;
 }

@@ -68,6 +68,17 @@ TEST(ProcessVerdict, LeakAndItsSites) {
   EXPECT_NEAR(found.sites[0].growth_share, 0.8, 0.02);
 }
 
+TEST(ProcessVerdict, MemoryKeptFromTheStart) {
+  Snapshot snapshot = recording(300, 0);
+  for (TimelinePoint& point : snapshot.timeline) {
+    point.rss_bytes = 300'000'000;
+    point.anon_bytes = 290'000'000;
+  }
+  EXPECT_EQ(process_verdict(snapshot).process.verdict, VerdictClass::kRetention);
+  for (TimelinePoint& point : snapshot.timeline) point.anon_bytes = 150'000'000;
+  EXPECT_EQ(process_verdict(snapshot).process.verdict, VerdictClass::kStable);
+}
+
 TEST(ProcessVerdict, ToleratedRate) {
   const Snapshot snapshot = recording(300, 5000);
   VerdictOptions options;
