@@ -50,8 +50,7 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
     if (site.verdict.n_eff > 0) p_values.push_back(site.verdict.p_value);
     const VerdictClass verdict = site.verdict.verdict;
     const bool grew = verdict == VerdictClass::kInsufficient && site.verdict.n_eff > 0 &&
-                      site.verdict.growth_bytes > 0 && site.verdict.rate.value > 0 &&
-                      snapshot.sites[history.site_index].live_bytes > 0;
+                      site.verdict.growth_bytes > 0 && site.verdict.rate.value > 0;
     if (verdict == VerdictClass::kLeak || grew) sites.push_back(std::move(site));
   }
   const double threshold = discovery_threshold(std::move(p_values), kFalseDiscoveries);
