@@ -1,145 +1,113 @@
-// mla analyse: the founding thresholds on any memory series.
+// mla analyse: the leak verdict, or the founding thresholds, on any memory series.
 #include <cmath>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "analyse_founding.h"
 #include "commands.h"
 #include "output.h"
 #include "reader/error.h"
-#include "series/founding.h"
+#include "report/verdict_text.h"
 #include "series/founding_text.h"
 #include "series/series_file.h"
+#include "terminal.h"
 #include "threshold_options.h"
+#include "verdict/verdict.h"
+#include "words.h"
 
 namespace mla {
 namespace {
 
 struct Options {
-  std::vector<std::string> files;
-  std::string rule = "founding";
-  std::string previous;
-  std::string unit;
-  bool csv = false;
-  bool json = false;
-  FoundingThresholds thresholds;
+  std::string rule = "statistical";
+  bool chart = false;
+  FoundingOptions founding;  // files and formats are of both rules
 };
 
 struct Judged {
   std::string file;
-  std::string id;
-  double rate = 0;  // units of the file per second or sample, whatever --unit says
-  FoundingResult result;
+  Series series;
+  TimeUnit unit = TimeUnit::kHours;
+  SeriesVerdict verdict;
 };
 
-const std::map<std::string, double>& units() {
-  static const std::map<std::string, double> known{
-      {"bytes", 1}, {"KiB", 1024}, {"MiB", 1024.0 * 1024}};
-  return known;
-}
-
-std::vector<double> scaled(std::vector<double> values, const std::string& unit) {
-  if (unit.empty()) return values;
-  for (double& value : values) value /= units().at(unit);
-  return values;
-}
-
-std::vector<Judged> judge(const Options& options) {
-  std::vector<double> yesterday;
-  if (!options.previous.empty()) {
-    yesterday = scaled(read_series_file(options.previous).values, options.unit);
+Judged judge(const std::string& file) {
+  Judged judged{.file = file, .series = read_series_file(file), .unit = {}, .verdict = {}};
+  Series& series = judged.series;
+  if (series.t_s.empty()) {
+    judged.unit = TimeUnit::kSamples;
+    for (size_t i = 0; i < series.values.size(); ++i) series.t_s.push_back(static_cast<double>(i));
   }
-  std::vector<Judged> all;
-  for (const std::string& file : options.files) {
-    const Series series = read_series_file(file);
-    all.push_back(
-        {file, series.id, series_rate(series),
-         founding_rule(scaled(series.values, options.unit), options.thresholds, yesterday)});
+  try {
+    judged.verdict = series.live_bytes.empty()
+                         ? series_verdict(series.t_s, series.values)
+                         : series_verdict(series.t_s, series.live_bytes, series.values);
+  } catch (const Error& error) {
+    throw Error(file == "-" ? "standard input" : file, error.subject() + " " + error.why(),
+                error.what_to_do());
   }
-  return all;
+  return judged;
 }
 
-const char* verdict(const FoundingResult& result) {
-  if (result.validity != FoundingValidity::kValid) return "insufficient";
-  return result.notify ? "leak" : "stable";
-}
-
-// The founding rule knows no probability: certain, or none at all.
-const char* probability(const FoundingResult& result) {
-  if (result.validity != FoundingValidity::kValid) return "nan";
-  return result.notify ? "1" : "0";
-}
-
-// RFC 4180: a cell with a comma, a quote or a line end is quoted.
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+const std::vector<double>& judged_values(const Judged& judged) {
+  return judged.series.live_bytes.empty() ? judged.series.values : judged.series.live_bytes;
 }
 
 void print_csv(std::ostream& out, const std::vector<Judged>& all) {
   out << "id,verdict,prob,rate_Bps\n";
   for (const Judged& one : all) {
-    out << csv_cell(one.id) << ',' << verdict(one.result) << ',' << probability(one.result) << ','
-        << python_rounded(one.rate, 6) << '\n';
+    out << csv_cell(one.series.id) << ',' << verdict_name(one.verdict.verdict) << ','
+        << python_rounded(one.verdict.probability, 4) << ','
+        << python_rounded(one.verdict.rate.value / kSecondsPerHour, 6) << '\n';
   }
 }
 
-// JSON has no NaN and no infinity.
-nlohmann::json number(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
-
-void print_json(std::ostream& out, const std::vector<Judged>& all, const Options& options) {
+void print_json(std::ostream& out, const std::vector<Judged>& all) {
   nlohmann::ordered_json document;
-  document["schema"] = {{"name", "mla-analyse"}, {"version", 1}};
-  document["rule"] = options.rule;
-  document["thresholds"] = {{"notify_peak", options.thresholds.notify_peak},
-                            {"excess_ratio", options.thresholds.excess_ratio},
-                            {"error_ratio", options.thresholds.error_ratio},
-                            {"overshoot_ratio", options.thresholds.overshoot_ratio},
-                            {"invalid_count", options.thresholds.invalid_count}};
+  document["schema"] = {{"name", "mla-analyse"}, {"version", 2}};
+  document["rule"] = "statistical";
   document["series"] = nlohmann::json::array();
   for (const Judged& one : all) {
-    const FoundingResult& r = one.result;
-    const std::string objection = founding_objection(r, options.thresholds);
     nlohmann::ordered_json entry;
-    entry["id"] = one.id;
+    entry["id"] = one.series.id;
     entry["file"] = one.file;
-    entry["verdict"] = verdict(r);
-    entry["reason"] = objection.empty() ? nlohmann::json(nullptr) : nlohmann::json(objection);
-    entry["count"] = r.count;
-    entry["peak_value"] = number(r.peak_value);
-    entry["if_overshoot"] = r.if_overshoot;
-    entry["overshoot_4"] = number(r.overshoot_4);
-    entry["overshoot_8"] = number(r.overshoot_8);
-    entry["excess"] = r.excess ? number(*r.excess) : nlohmann::json(nullptr);
-    entry["notify"] = r.notify;
-    entry["rate_Bps"] = number(one.rate);
+    entry["judged"] = one.series.live_bytes.empty() ? "rss_bytes" : "live_bytes";
+    entry.update(verdict_json(one.verdict, one.unit));
     document["series"].push_back(std::move(entry));
   }
   out << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
-void print_text(std::ostream& out, const std::vector<Judged>& all, const Options& options) {
+void print_text(std::ostream& out, const std::vector<Judged>& all, const Options& options,
+                bool terminal) {
   for (const Judged& one : all) {
-    if (all.size() > 1) out << one.file << ":\n";
-    out << founding_text(one.result);
-    const std::string objection = founding_objection(one.result, options.thresholds);
-    if (!objection.empty()) out << "[invalid]: " << objection << '\n';
+    if (all.size() > 1) out << one.file << ": ";
+    out << verdict_line(one.verdict, one.unit) << '\n';
+    write_evidence(out, one.verdict, one.unit);
+    if (terminal || options.chart) {
+      write_chart(out, one.series.t_s, judged_values(one), one.unit, {.braille = utf8_locale()});
+    }
   }
 }
 
-void analyse(const Options& options) {
-  const std::vector<Judged> all = judge(options);
+void analyse(const CLI::App& command, const Options& options) {
   Output out;
-  if (options.csv) {
+  if (options.rule == "founding") {
+    if (options.chart)
+      throw Error("--chart", "belongs to the verdict", "leave out --rule founding");
+    analyse_by_founding_rule(out.stream(), options.founding);
+    out.finish();
+    return;
+  }
+  refuse_thresholds(command, {"--excess", "--previous", "--unit"});
+  std::vector<Judged> all;
+  for (const std::string& file : options.founding.files) all.push_back(judge(file));
+  if (options.founding.csv) {
     print_csv(out.stream(), all);
-  } else if (options.json) {
-    print_json(out.stream(), all, options);
+  } else if (options.founding.json) {
+    print_json(out.stream(), all);
   } else {
-    print_text(out.stream(), all, options);
+    print_text(out.stream(), all, options, out.is_terminal());
   }
   out.finish();
 }
@@ -148,32 +116,39 @@ void analyse(const Options& options) {
 
 void add_analyse(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<Options>();
+  FoundingOptions& founding = options->founding;
   CLI::App& command = add_command(
-      app, "analyse", "Judge memory series by the founding thresholds",
+      app, "analyse", "Judge memory series: leak or not, how fast, how sure",
       "mla analyse [options] SERIES.csv...",
       "A series is rows under a header t_s,rss_bytes[,live_bytes], or one number a line.\n\n"
       "Examples:\n"
       "  mla analyse worker.csv\n"
-      "  mla analyse --unit MiB --previous yesterday.csv today.csv\n"
-      "  mla analyse --csv *.csv > verdicts.csv");
-  command.add_option("SERIES", options->files, "Series to judge; - is standard input")
+      "  mla analyse --csv *.csv > verdicts.csv\n"
+      "  mla analyse --rule founding --unit MiB --previous yesterday.csv today.csv");
+  command.add_option("SERIES", founding.files, "Series to judge; - is standard input")
       ->type_name("FILE...")
       ->required();
-  command.add_option("--rule", options->rule, "The rule to judge by (founding)")
-      ->check(CLI::IsMember({"founding"}));
-  command.add_option("--previous", options->previous, "Yesterday's series, for Excess_Ratio")
-      ->type_name("FILE");
+  command
+      .add_option("--rule", options->rule, "The rule to judge by (statistical), or the thresholds")
+      ->check(CLI::IsMember({"statistical", "founding"}));
+  CLI::Option* csv = command.add_flag("--csv", founding.csv, "Print id,verdict,prob,rate_Bps");
+  CLI::Option* json = command.add_flag("--json", founding.json, "Print JSON")->excludes(csv);
+  command.add_flag("--chart", options->chart, "Draw the series, not only on a terminal")
+      ->excludes(csv)
+      ->excludes(json);
+  command.add_option("--previous", founding.previous, "Yesterday's series, for Excess_Ratio")
+      ->type_name("FILE")
+      ->group("Founding thresholds");
   command
       .add_option(
-          "--unit", options->unit,
+          "--unit", founding.unit,
           "Count samples given in bytes in this unit: the\nthreshold on the slope depends on it")
-      ->check(CLI::IsMember({"bytes", "KiB", "MiB"}));
-  CLI::Option* csv = command.add_flag("--csv", options->csv, "Print id,verdict,prob,rate_Bps");
-  command.add_flag("--json", options->json, "Print JSON")->excludes(csv);
-  add_threshold_options(command, options->thresholds);
-  add_excess_option(command, options->thresholds);
-  command.callback([options, &exit_code] {
-    analyse(*options);
+      ->check(CLI::IsMember({"bytes", "KiB", "MiB"}))
+      ->group("Founding thresholds");
+  add_threshold_options(command, founding.thresholds);
+  add_excess_option(command, founding.thresholds);
+  command.callback([options, &command, &exit_code] {
+    analyse(command, *options);
     exit_code = kExitOk;
   });
 }

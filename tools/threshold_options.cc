@@ -1,5 +1,6 @@
 #include "threshold_options.h"
 
+#include "reader/error.h"
 #include "validators.h"
 
 namespace mla {
@@ -32,6 +33,15 @@ void add_threshold_options(CLI::App& command, FoundingThresholds& thresholds) {
 void add_excess_option(CLI::App& command, FoundingThresholds& thresholds) {
   add(command, "--excess", thresholds.excess_ratio,
       "Excess_Ratio: rise over the mean of --previous (0.2)");
+}
+
+void refuse_thresholds(const CLI::App& command, const std::vector<std::string>& others) {
+  std::vector<std::string> names{"--peak", "--overshoot", "--error", "--invalid-count"};
+  names.insert(names.end(), others.begin(), others.end());
+  for (const std::string& name : names) {
+    if (command.count(name) == 0) continue;
+    throw Error(name, "belongs to the founding rule", "add --rule founding, or leave it out");
+  }
 }
 
 }  // namespace mla

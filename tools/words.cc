@@ -15,6 +15,13 @@ std::string base_name(const std::string& path) { return path.substr(path.rfind('
 
 }  // namespace
 
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
 std::string command_of(const ProcessInfo& process) {
   std::string command;
   for (const std::string& word : process.argv) command += (command.empty() ? "" : " ") + word;

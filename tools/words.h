@@ -7,6 +7,9 @@
 
 namespace mla {
 
+// A cell of CSV: with a comma, a quote or a line end it is quoted (RFC 4180).
+std::string csv_cell(const std::string& text);
+
 std::string command_of(const ProcessInfo& process);  // the command line, else the executable
 
 // A stack in one line, leaf first, without the frames every allocation passes through, in Python

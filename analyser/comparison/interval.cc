@@ -53,10 +53,6 @@ double regularised_beta(double a, double b, double x) {
   return 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
-double tail_beyond(double t, double degrees) {
-  return regularised_beta(degrees / 2, 0.5, degrees / (degrees + t * t)) / 2;
-}
-
 }  // namespace
 
 double median(std::span<const double> values) {
@@ -65,13 +61,19 @@ double median(std::span<const double> values) {
   return median_of(copy);
 }
 
+double student_tail(double t, double degrees_of_freedom) {
+  return regularised_beta(degrees_of_freedom / 2, 0.5,
+                          degrees_of_freedom / (degrees_of_freedom + t * t)) /
+         2;
+}
+
 double student_t(double tail, double degrees_of_freedom) {
   double low = 0;
   double high = 1;
-  while (tail_beyond(high, degrees_of_freedom) > tail && high < 1e100) high *= 2;
+  while (student_tail(high, degrees_of_freedom) > tail && high < 1e100) high *= 2;
   for (int i = 0; i < 200 && high - low > 1e-12 * high; ++i) {
     const double middle = (low + high) / 2;
-    (tail_beyond(middle, degrees_of_freedom) > tail ? low : high) = middle;
+    (student_tail(middle, degrees_of_freedom) > tail ? low : high) = middle;
   }
   return high;
 }

@@ -28,6 +28,9 @@ Interval bootstrap_median_interval(std::span<const double> values, double confid
 // confidence asked for. Both ends are infinite for fewer than 2 values.
 Interval student_interval(std::span<const double> values, double confidence);
 
+// The probability that a variable of Student's distribution exceeds t, at least 0.
+double student_tail(double t, double degrees_of_freedom);
+
 // The t that a variable of Student's distribution exceeds with probability `tail`, in (0, 0.5].
 double student_t(double tail, double degrees_of_freedom);
 

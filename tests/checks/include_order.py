@@ -3,7 +3,7 @@
 
   hooks -> python -> capture -> segment -> format <- reader <- symbols, series, ledger, history
                                                           <- report <- tools
-  comparison includes nothing of ours; report and tools include it
+  comparison includes nothing of ours; verdict, report and tools include it
 """
 import os
 import re
@@ -15,7 +15,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 # Folder -> the folders it may include besides itself.
 READERS = {"reader", "format"}
-ANALYSES = {"symbols", "stacks", "series", "ledger", "history", "comparison"}
+ANALYSES = {"symbols", "stacks", "series", "ledger", "history", "comparison", "verdict"}
 MAY_INCLUDE = {
     "preload/format": set(),
     "preload/segment": {"format"},
@@ -28,6 +28,7 @@ MAY_INCLUDE = {
     "analyser/stacks": READERS | {"symbols"},
     "analyser/ledger": READERS,
     "analyser/comparison": set(),
+    "analyser/verdict": READERS | {"comparison"},
     "analyser/history": READERS,
     "analyser/report": READERS | ANALYSES,
     "tools": READERS | ANALYSES | {"report"},

@@ -59,7 +59,7 @@ _mla() {
     --rounds | --seed | --margin | --max-cost | --idle | --timeout) return ;;
     --config | --ready | --metric | --threads) return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
-    --top | --peak | --overshoot | --excess | --error | --invalid-count) return ;;
+    --top | --peak | --overshoot | --excess | --error | --invalid-count | --fail-on | --limit) return ;;
   esac
   case $command in
     run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
@@ -68,9 +68,10 @@ _mla() {
     report) options="--json --folded --top --sort --by --native --full-stacks --debug-dir
                      -o --output --help" ;;
     ps) options="--json --all --help" ;;
-    analyse) options="--rule --previous --unit --csv --json --peak --overshoot --excess --error
-                      --invalid-count --help" ;;
-    leaks) options="--json --peak --overshoot --error --invalid-count --help" ;;
+    analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
+                      --error --invalid-count --help" ;;
+    leaks) options="--rule --fail-on --limit --json --peak --overshoot --error --invalid-count
+                    --help" ;;
     bench) options="--allocators --tune --config --with-mla --ready --load --idle --timeout --rounds
                     --seed --by --metric --better --margin --max-cost --json --help --" ;;
     why) options="--json --probe --help" ;;

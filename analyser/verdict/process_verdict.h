@@ -1,0 +1,45 @@
+// The leak verdict of a recording: of the process, and of its call sites. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "reader/snapshot.h"
+#include "verdict/verdict.h"
+
+namespace mla {
+
+// The timeline as series: strictly increasing times, live bytes of heap and mappings together, and
+// RSS, which is empty when a point does not know it. An idle end is left out: where a process does
+// nothing, nothing leaks, and it would look like growth that has ended.
+struct LiveSeries {
+  std::vector<double> t_s;
+  std::vector<double> live_bytes;
+  std::vector<double> rss_bytes;
+};
+LiveSeries live_series(const Snapshot& snapshot);
+
+struct SiteVerdict {
+  uint32_t site_index = 0;  // into Snapshot::sites
+  SeriesVerdict verdict;
+  double growth_share = 0;  // of the growth of all sites that leak; 0 for the others
+};
+
+struct ProcessVerdict {
+  LiveSeries series;
+  SeriesVerdict process;
+  // Sites whose history can be judged and is more than flat: leaks first, by rate, then those that
+  // are insufficient and grew.
+  std::vector<SiteVerdict> sites;
+};
+
+// The options hold for the process; a site that leaks is one at any rate. Of many sites some would
+// look like leaks by chance: a site is called a leak only when the Benjamini-Hochberg procedure
+// (J. R. Stat. Soc. B 57, 1995) with a false discovery rate of 5 % keeps it, else insufficient.
+ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& options = {});
+
+// The largest number k of the smallest p-values with p(k) <= k / m * rate, of m; the p-values may
+// be in any order. Those at most the returned threshold are discoveries; below 0 there are none.
+double discovery_threshold(std::vector<double> p_values, double rate);
+
+}  // namespace mla
