@@ -2,6 +2,7 @@
 
 #include "capture/lifecycle.h"
 #include "capture/python_stack.h"
+#include "python/domains.h"
 #include "python/memory.h"
 #include "segment/segment.h"
 #include "segment/segment_file.h"
@@ -12,6 +13,7 @@ namespace mla {
 namespace {
 
 using format::NodeId;
+using format::PythonMode;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr int32_t kCheckedWalks = 512;
@@ -192,11 +194,29 @@ NodeId read_stack(PythonMemo& memo) {
   return NodeId{node};
 }
 
-constexpr PythonReader kReader = {read_stack, reset_code_table_after_fork};
+void at_tick() { check_domains(python); }
+
+constexpr PythonReader kReader = {read_stack, reset_code_table_after_fork, at_tick};
+
+// What can be had of what is wished for.
+PythonMode take_up_domains(const void* object, FindSymbol find, const PythonWish& wish,
+                           const char* version) {
+  const bool objects = wish.mode == PythonMode::kObjects;
+  const char* why = "it was loaded after the start of the program";
+  const bool all = !wish.late && wrap_domains(object, find, objects, why);
+  if (all && objects) return PythonMode::kObjects;
+  if (wish.objects_asked) {
+    char line[256];
+    Text note(line, sizeof line);
+    note.add("Python ").add(version).add(": ").add(why).add(": its small objects are not recorded");
+    add_note(note.c_str());
+  }
+  return PythonMode::kFrames;
+}
 
 }  // namespace
 
-bool attach_python(const void* object, FindSymbol find) {
+bool attach_python(const void* object, FindSymbol find, const PythonWish& wish) {
   const auto version = reinterpret_cast<const char* (*)()>(find(object, "Py_GetVersion"));
   if (version == nullptr || attached.exchange(1, std::memory_order_acq_rel) != 0) return false;
   char text[64];
@@ -212,6 +232,8 @@ bool attach_python(const void* object, FindSymbol find) {
     return true;
   }
   if (!open_code_table(python.layout, python.types)) return true;
+  const PythonMode mode = take_up_domains(object, find, wish, number.c_str());
+  segment.header().python.store(static_cast<uint32_t>(mode), kRelaxed);
   checked_walks_left.store(kCheckedWalks, kRelaxed);
   readable.store(1, kRelaxed);
   resume_python();
