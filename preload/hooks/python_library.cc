@@ -15,7 +15,7 @@ using format::PythonMode;
 
 // The library, if it was loaded after the start. What was there at the start stays.
 std::atomic<const struct link_map*> late_library;
-bool objects_asked;
+PythonMode wanted;
 // Something in it, to ask whether it is still there.
 std::atomic<const void*> late_symbol;
 
@@ -30,7 +30,7 @@ bool attach_if_python(const struct link_map* object, PythonWish wish) {
 // Called with an object whose code is in the calling thread's stack: it cannot go away now.
 void look_at(const struct link_map* object) {
   if (late_library.load(std::memory_order_relaxed) != nullptr || 
-      !attach_if_python(object, {true, objects_asked, PythonMode::kFrames})) {
+      !attach_if_python(object, {true, wanted})) {
     return;
   }
   late_symbol.store(find_symbol(object, "Py_GetVersion"), std::memory_order_relaxed);
@@ -40,9 +40,9 @@ void look_at(const struct link_map* object) {
 }  // namespace
 
 void find_python(const Settings& settings) {
-  objects_asked = settings.python_asked && settings.python == PythonMode::kObjects;
+  wanted = settings.python;
   for (const struct link_map* o = first_object(); o != nullptr; o = o->l_next) {
-    if (attach_if_python(o, {false, objects_asked, settings.python})) return;
+    if (attach_if_python(o, {false, wanted})) return;
   }
   module_appeared = look_at;
 }

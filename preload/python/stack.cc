@@ -203,14 +203,13 @@ PythonMode take_up_domains(const void* object, FindSymbol find, const PythonWish
                            const char* version) {
   const bool objects = wish.mode == PythonMode::kObjects;
   const char* why = "it was loaded after the start of the program";
-  const bool all = !wish.late && wrap_domains(object, find, objects, why);
-  if (all && objects) return PythonMode::kObjects;
-  if (wish.objects_asked) {
-    char line[256];
-    Text note(line, sizeof line);
-    note.add("Python ").add(version).add(": ").add(why).add(": its small objects are not recorded");
-    add_note(note.c_str());
-  }
+  const bool wrapped = !wish.late && wrap_domains(object, find, objects, why);
+  if (!objects) return PythonMode::kFrames;
+  if (wrapped) return PythonMode::kObjects;
+  char line[256];
+  Text note(line, sizeof line);
+  note.add("Python ").add(version).add(": ").add(why).add(": its small objects are not recorded");
+  add_note(note.c_str());
   return PythonMode::kFrames;
 }
 

@@ -13,8 +13,7 @@
 namespace mla {
 
 struct PythonWish {
-  bool late;           // its code runs already
-  bool objects_asked;  // the recording must say so if they cannot be had
+  bool late;  // its code runs already
   format::PythonMode mode;
 };
 

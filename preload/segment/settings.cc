@@ -124,14 +124,12 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
     }
   }
   if (const char* python = value_of("MLA_PYTHON")) {
-    settings.python_asked = true;
     if (same_text(python, "off")) {
       settings.python = format::PythonMode::kNone;
-    } else if (same_text(python, "frames")) {
-      settings.python = format::PythonMode::kFrames;
-    } else if (!same_text(python, "objects")) {
+    } else if (same_text(python, "objects")) {
+      settings.python = format::PythonMode::kObjects;
+    } else if (!same_text(python, "frames")) {
       complain(text, "MLA_PYTHON", python, "off, frames or objects");
-      settings.python_asked = false;
     }
   }
   if (const char* sample = value_of("MLA_SAMPLE")) {

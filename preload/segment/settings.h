@@ -18,8 +18,7 @@ struct Settings {
   uint32_t budget_ppm = 0;        // MLA_BUDGET=PERCENT of CPU time for samples; 0: none
   uint64_t trim_interval_ns = 0;  // MLA_TRIM_INTERVAL=DURATION between two trims; 0: none
   // MLA_PYTHON=off, frames or objects. kNone: off.
-  format::PythonMode python = format::PythonMode::kObjects;
-  bool python_asked = false;  // it is not just the default
+  format::PythonMode python = format::PythonMode::kFrames;
   uint32_t unwind_check = 0;      // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
 };
 
