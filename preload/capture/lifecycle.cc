@@ -70,11 +70,15 @@ void count_inherited() {
     InheritedRecord* r = segment.record<InheritedRecord>(Table::kInherited, site);
     bump(r->live_count, block.blocks);
     bump(r->live_bytes, block.bytes);
+    if (block.kind == BlockKind::kObject) segment.header().object_bytes.fetch_add(block.bytes, kRelaxed);
   };
   live_map.for_each(add);
-  object_map.for_each(add);
+  object_map.for_each([&](LiveBlock block) {
+    block.kind = BlockKind::kObject;
+    add(block);
+  });
   sample_table.for_each([&](const SampledBlock& b) {
-    add({b.site, b.weight.bytes, b.generation, true, b.weight.blocks, b.weight.variance});
+    add({b.site, b.weight.bytes, b.generation, true, b.weight.blocks, b.weight.variance, b.kind});
   });
   mapping_table.for_each([&](const Mapping& m) { add({m.site, m.end - m.start, m.generation}); });
   const uint64_t sites =

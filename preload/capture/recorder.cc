@@ -89,6 +89,10 @@ void count_freed(Shard& shard, const LiveBlock& block) {
         segment.record<InheritedRecord>(Table::kInherited, format::index(block.site));
     r->freed_count.fetch_add(block.blocks, kRelaxed);
     r->freed_bytes.fetch_add(block.bytes, kRelaxed);
+    // Before there is a file they are in no sum yet.
+    if (block.kind == BlockKind::kObject && current_mode() != Mode::kPending) {
+      shard.object_bytes -= block.bytes;
+    }
     return;
   }
   CounterRecord* counter = counter_of(shard, block.site);

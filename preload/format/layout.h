@@ -205,7 +205,7 @@ struct SegmentHeader {
   std::atomic<uint64_t> alloc_bytes;
   std::atomic<uint64_t> alloc_count;
   std::atomic<uint64_t> mapped_bytes;     // live bytes of anonymous mappings, exact
-  std::atomic<uint64_t> object_bytes;     // of live_bytes, what lies in Python's arenas
+  std::atomic<uint64_t> object_bytes;     // alive in Python's arenas, inherited ones too
   std::atomic<uint64_t> arena_bytes;      // of address space in Python's arenas, at the last tick
   std::atomic<uint64_t> peak_live_bytes;  // highest live_bytes ever seen
   std::atomic<uint64_t> peak_ns;
