@@ -17,9 +17,9 @@ constexpr size_t kFramesShown = 8;
 
 const char* label(BucketKind kind) {
   static constexpr const char* kLabels[kBucketKinds] = {
-      "live, as requested", "rounding",         "allocator's tables",  "free, pages pinned",
-      "free, whole pages",  "pymalloc: live",   "pymalloc: free",      "Python arenas",
-      "other mappings",     "thread stacks",    "programs, libraries", "shared memory",
+      "live, as requested", "rounding",       "allocator's tables",  "free, pages pinned",
+      "free, whole pages",  "pymalloc: live", "pymalloc: free",      "Python arenas",
+      "other mappings",     "thread stacks",  "programs, libraries", "shared memory",
       "mla itself"};
   return kLabels[static_cast<size_t>(kind)];
 }
@@ -160,8 +160,8 @@ class WhyText {
       if (i == 0) out_ << '\n' << "  " << title << '\n';
       out_ << "  " << right(human_bytes(rows[i].bytes), 12) << "  "
            << counted(site.live_count, noun) << ", " << human_bytes(site.live_bytes) << " live\n"
-           << "      "
-           << cut_right(one_line_stack(symbolizer_, site, kFramesShown), width_ - 6) << '\n';
+           << "      " << cut_right(one_line_stack(symbolizer_, site, kFramesShown), width_ - 6)
+           << '\n';
     }
   }
 

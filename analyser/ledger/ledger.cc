@@ -171,16 +171,15 @@ Ledger make_ledger(const Snapshot& snapshot, const MemoryNow& now) {
   // A walk takes time, and RSS may move meanwhile: what it has seen in all is RSS of some moment of
   // it, if it lies between the two ends.
   const auto [least, most] = std::minmax(walk.rss_begin, walk.rss_end);
-  const uint64_t seen =
-      walk.heap + walk.arenas + walk.mappings + walk.stacks + walk.files + walk.shared + walk.own + walk.unknown;
+  const uint64_t seen = walk.heap + walk.arenas + walk.mappings + walk.stacks + walk.files +
+                        walk.shared + walk.own + walk.unknown;
   const uint64_t rss_then = std::clamp(seen, least, most);
   // Arenas are mappings as well where their objects are not recorded.
   const auto without_arenas = [&walk](uint64_t mapped, uint64_t arena_bytes) {
     return walk.objects ? mapped : less(mapped, arena_bytes);
   };
   const uint64_t mapped_then = without_arenas(walk.mapped, walk.arena_bytes);
-  const uint64_t mapped =
-      without_arenas(snapshot.totals.mapped_bytes, snapshot.totals.arena_bytes);
+  const uint64_t mapped = without_arenas(snapshot.totals.mapped_bytes, snapshot.totals.arena_bytes);
   uint64_t heap = walk.heap;
   uint64_t mappings = walk.mappings;
   uint64_t arenas = walk.arenas;
@@ -195,8 +194,7 @@ Ledger make_ledger(const Snapshot& snapshot, const MemoryNow& now) {
     const uint64_t fewer = rss_then - now.rss_bytes;
     const uint64_t of_arenas =
         std::min({fewer, less(walk.arena_bytes, ledger.arena_bytes), arenas});
-    const uint64_t of_mappings =
-        std::min({fewer - of_arenas, less(mapped_then, mapped), mappings});
+    const uint64_t of_mappings = std::min({fewer - of_arenas, less(mapped_then, mapped), mappings});
     arenas -= of_arenas;
     mappings -= of_mappings;
     heap = less(heap, fewer - of_arenas - of_mappings);

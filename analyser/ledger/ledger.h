@@ -1,7 +1,8 @@
 // The RSS ledger: every byte of RSS in one bucket, and what is in none as the residual.
 //
 //   RSS = live + rounding + allocator_metadata + allocator_pinned + allocator_free
-//       + python_live + python_free + python_arenas + mappings + stacks + files + shared + mla + residual
+//       + python_live + python_free + python_arenas + mappings + stacks + files + shared + mla +
+//       residual
 //
 // A pure function of a Snapshot and of what the kernel says of the process's memory. The parts
 // are those of the process's last walk (format/ledger.h). What is alive is known to the moment from
@@ -25,15 +26,15 @@ struct MemoryNow {
 };
 
 enum class BucketKind {
-  kLive,      // requested bytes of live blocks, on resident pages
-  kRounding,  // what the allocator gave them on top
-  kMetadata,  // headers of blocks, the allocator's tables
-  kPinned,    // free, on pages that live blocks keep resident
-  kFree,      // free, on pages without a live block
+  kLive,          // requested bytes of live blocks, on resident pages
+  kRounding,      // what the allocator gave them on top
+  kMetadata,      // headers of blocks, the allocator's tables
+  kPinned,        // free, on pages that live blocks keep resident
+  kFree,          // free, on pages without a live block
   kPythonLive,    // objects of CPython in its arenas, rounded up to its size classes
   kPythonFree,    // the rest of these arenas
   kPythonArenas,  // where objects are not recorded: both
-  kMappings,  // other anonymous mappings of the program
+  kMappings,      // other anonymous mappings of the program
   kStacks,
   kFiles,
   kShared,

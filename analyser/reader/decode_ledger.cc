@@ -84,12 +84,12 @@ LedgerPoint point_of(const LedgerRecord& r) {
 // No process has more: sums of such figures do not overflow.
 bool is_plausible(const LedgerPoint& p) {
   constexpr uint64_t kMost = 1ULL << 56;
-  const uint64_t figures[] = {p.rss_begin, p.rss_end,      p.heap,      p.brk_heap, p.live,
-                              p.touched,   p.rounding,     p.overhead,  p.pinned,   p.free_pages,
-                              p.mappings,  p.stacks,       p.files,     p.shared,   p.own,
-                              p.unknown,   p.pinned_pages, p.full_pages, p.arenas,   p.object_live,
-                              p.object_touched, p.object_rounding, p.arena_bytes,
-                              p.arena_pinned, p.arena_free_pages};
+  const uint64_t figures[] = {
+      p.rss_begin,      p.rss_end,         p.heap,        p.brk_heap,     p.live,
+      p.touched,        p.rounding,        p.overhead,    p.pinned,       p.free_pages,
+      p.mappings,       p.stacks,          p.files,       p.shared,       p.own,
+      p.unknown,        p.pinned_pages,    p.full_pages,  p.arenas,       p.object_live,
+      p.object_touched, p.object_rounding, p.arena_bytes, p.arena_pinned, p.arena_free_pages};
   return std::all_of(std::begin(figures), std::end(figures),
                      [](uint64_t figure) { return figure < kMost; });
 }

@@ -51,7 +51,8 @@ void HeapPages::count(uintptr_t page, bool resident) {
     const uintptr_t requested_end = address + b.bytes;
     const uintptr_t usable_end = address + (usable > b.bytes ? usable : b.bytes);
     const uint64_t requested = overlap(address, requested_end, page);
-    add(format::index(b.site), requested, overlap(address, usable_end, page) - requested, header_bytes_);
+    add(format::index(b.site), requested, overlap(address, usable_end, page) - requested,
+        header_bytes_);
     if (usable_end > page + kPage) carried_ = {requested_end, usable_end, format::index(b.site)};
     sums_.live_bytes += b.bytes;
     ++sums_.live_blocks;

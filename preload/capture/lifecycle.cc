@@ -70,7 +70,8 @@ void count_inherited() {
     InheritedRecord* r = segment.record<InheritedRecord>(Table::kInherited, site);
     bump(r->live_count, block.blocks);
     bump(r->live_bytes, block.bytes);
-    if (block.kind == BlockKind::kObject) segment.header().object_bytes.fetch_add(block.bytes, kRelaxed);
+    if (block.kind == BlockKind::kObject)
+      segment.header().object_bytes.fetch_add(block.bytes, kRelaxed);
   };
   live_map.for_each(add);
   object_map.for_each([&](LiveBlock block) {

@@ -33,7 +33,8 @@ namespace mla {
 
 // Who gave a block out: the serving allocator; or CPython's allocator of small objects, which cuts
 // them out of arenas of its own. Each kind has a live map, for objects may lie 16 bytes apart where
-// the allocator's blocks do not, and an allocator's large block may be known to both by one address.
+// the allocator's blocks do not, and an allocator's large block may be known to both by one
+// address.
 enum class BlockKind : uint8_t { kHeap, kObject };
 
 struct LiveBlock {

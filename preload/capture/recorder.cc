@@ -145,14 +145,12 @@ inline void count_allocated(Shard& shard, const void* block, uint64_t bytes, Sit
   if constexpr (kind == BlockKind::kObject) shard.object_bytes += bytes;
 }
 
-
 // A sample is recorded with what it stands for.
 void count_sample(Shard& shard, const void* block, const SampleWeight& weight, SiteId site,
                   BlockKind kind) {
   CounterRecord* counter = counter_of(shard, site);
   SampledBlock stale;
-  const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block), site, generation, weight,
-                                kind};
+  const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block), site, generation, weight, kind};
   if (counter == nullptr || !sample_table.insert(sampled, stale)) {
     segment.count_loss(counter == nullptr ? Loss::kNoThread : Loss::kNoLiveMap);
     return;
@@ -353,13 +351,12 @@ void restore_block(const void* block, const LiveBlock& taken) {
   bool restored = false;
   if (taken.sampled) {
     SampledBlock stale;
-    restored = sample_table.insert(
-        {address,
-         taken.site,
-         taken.generation,
-         {taken.bytes, taken.blocks, taken.variance},
-         taken.kind},
-        stale);
+    restored = sample_table.insert({address,
+                                    taken.site,
+                                    taken.generation,
+                                    {taken.bytes, taken.blocks, taken.variance},
+                                    taken.kind},
+                                   stale);
   } else {
     LiveBlock stale;
     restored = map_of(taken.kind).insert(address, taken, stale);

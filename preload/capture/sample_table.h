@@ -82,8 +82,7 @@ class SampleTable {
   static_assert(sizeof(Entry) <= 64);
 
   static SampledBlock block_of(const Entry& e) {
-    return {e.address.load(std::memory_order_relaxed), e.site, e.generation, e.weight,
-            e.kind};
+    return {e.address.load(std::memory_order_relaxed), e.site, e.generation, e.weight, e.kind};
   }
   std::atomic<Entry*>& bucket_of(uintptr_t address) {
     return buckets_[(address >> 3) * 0x9e3779b97f4a7c15ULL >> (64 - kBucketBits)];

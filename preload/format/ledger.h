@@ -82,7 +82,7 @@ struct LedgerRecord {
   uint64_t arena_bytes;        // of address space in them
   uint64_t object_live_bytes;  // requested, of the objects met in them
   uint64_t object_live_blocks;
-  uint64_t object_touched;     // as for the heap; the headers of pools count as free
+  uint64_t object_touched;  // as for the heap; the headers of pools count as free
   uint64_t object_rounding;
   uint64_t arena_pinned_free;
   uint64_t arena_free_pages;

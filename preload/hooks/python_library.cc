@@ -29,7 +29,7 @@ bool attach_if_python(const struct link_map* object, PythonWish wish) {
 
 // Called with an object whose code is in the calling thread's stack: it cannot go away now.
 void look_at(const struct link_map* object) {
-  if (late_library.load(std::memory_order_relaxed) != nullptr || 
+  if (late_library.load(std::memory_order_relaxed) != nullptr ||
       !attach_if_python(object, {true, wanted})) {
     return;
   }

@@ -4,8 +4,9 @@
 // * A block that reached malloc on its way (over 512 bytes, or PYTHONMALLOC=malloc) is the malloc
 //   hook's; a wrapper records what no malloc hook has seen, so nothing is counted twice.
 // * The wrappers are put in place before main(). A start-up that replaces them (PYTHONMALLOC,
-//   -X dev), or a wrapper of someone else (tracemalloc), is noticed at a tick of a thread that holds
-//   the GIL, and ours are put in front again. Blocks from before are not seen, nor are their frees.
+//   -X dev), or a wrapper of someone else (tracemalloc), is noticed at a tick of a thread that
+//   holds the GIL, and ours are put in front again. Blocks from before are not seen, nor are their
+//   frees.
 // * Arenas come from the arena allocator, which is wrapped likewise: their addresses are known.
 // * Nothing is ever taken back: libmla.so is not unloaded.
 #pragma once

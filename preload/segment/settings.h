@@ -19,7 +19,7 @@ struct Settings {
   uint64_t trim_interval_ns = 0;  // MLA_TRIM_INTERVAL=DURATION between two trims; 0: none
   // MLA_PYTHON=off, frames or objects. kNone: off.
   format::PythonMode python = format::PythonMode::kFrames;
-  uint32_t unwind_check = 0;      // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
+  uint32_t unwind_check = 0;  // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
 };
 
 // Value of a variable in a NULL-terminated environment, or nullptr.

@@ -74,9 +74,9 @@ TEST_F(Refusal, SaysWhatTheFileIs) {
   std::string bytes = rich();
   EXPECT_EQ(why_bytes(bytes), "accepted");
   bytes[8] = 4;
-  EXPECT_EQ(why_bytes(bytes), "has format version 4, this mla reads version 3");
+  EXPECT_EQ(why_bytes(bytes), "has format version 5, this mla reads version 4");
   bytes[8] = 2;
-  EXPECT_EQ(why_bytes(bytes), "has format version 2, this mla reads version 3");
+  EXPECT_EQ(why_bytes(bytes), "has format version 3, this mla reads version 4");
   bytes[8] = static_cast<char>(format::kVersion);
   bytes[16] = 7;
   EXPECT_EQ(why_bytes(bytes), "has a damaged header: its sizes are not those of its version");

@@ -53,22 +53,52 @@ def run():
 """
 
 
+def scene_coroutine():
+    """As asyncio does it, whose import alone is worth a hundred megabytes of report."""
+    names = {"kept": kept, "COUNT": COUNT}
+    exec(compile(COROUTINE, __file__, "exec"), names)
+    coroutine = names["outer"]()
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration:
+        pass
+
+
+COROUTINE = """
+class Turn:
+    def __await__(self):
+        yield
+
+async def inner():
+    await Turn()
+    for _ in range(COUNT):
+        kept.append(bytes(110))
+
+async def outer():
+    await inner()
+    await inner()
+"""
+
+
 def scene_children():
-    import multiprocessing
     for _ in range(COUNT):
         kept.append(bytes(105))
-    for method in ("fork", "spawn"):
-        context = multiprocessing.get_context(method)
-        child = context.Process(target=work_in_child, args=(method,))
-        child.start()
-        child.join()
-        assert child.exitcode == 0
+    pid = os.fork()
+    if pid == 0:
+        del kept[:COUNT // 2]  # inherited
+        for _ in range(COUNT):
+            kept.append(bytes(106))
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert os.spawnv(os.P_WAIT, sys.executable,
+                     [sys.executable, "-S", "-B", __file__, "spawned"]) == 0
 
 
-def work_in_child(method):
-    del kept[:COUNT // 2]  # inherited by the one, not there in the other
+def scene_spawned():
     for _ in range(COUNT):
-        kept.append(bytes(106 if method == "fork" else 107))
+        kept.append(bytes(107))
+    os._exit(0)
 
 
 def scene_dropped():
@@ -126,3 +156,4 @@ if __name__ == "__main__":
         globals()["scene_" + scene]()
     sys.stdout.write("done\n")
     sys.stdout.flush()
+    os._exit(0)  # an interpreter that ends frees what is kept
