@@ -73,9 +73,9 @@ TEST_F(Refusal, SaysWhatTheFileIs) {
   EXPECT_EQ(why("/proc/self/exe"), "is a program or library (ELF), not a recording");
   std::string bytes = rich();
   EXPECT_EQ(why_bytes(bytes), "accepted");
-  bytes[8] = 4;
+  bytes[8] = 5;
   EXPECT_EQ(why_bytes(bytes), "has format version 5, this mla reads version 4");
-  bytes[8] = 2;
+  bytes[8] = 3;
   EXPECT_EQ(why_bytes(bytes), "has format version 3, this mla reads version 4");
   bytes[8] = static_cast<char>(format::kVersion);
   bytes[16] = 7;
