@@ -195,8 +195,9 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
       ->excludes(budget);
   command
       .add_option("--python", options->python,
-                  "Python stacks: frames, or off (default: $MLA_PYTHON, else frames)")
-      ->check(CLI::IsMember({"frames", "off"}));
+                  "What to record of CPython: frames, its stacks; objects, also its small\n"
+                  "objects; or off (default: $MLA_PYTHON, else frames)")
+      ->check(CLI::IsMember({"frames", "objects", "off"}));
   command.add_flag("--no-follow", options->no_follow, "Do not record programs CMD executes");
   command.add_flag("--quiet", options->quiet, "No progress line and no summary");
   command.prefix_command();

@@ -62,7 +62,9 @@ Json history_of(const Snapshot& snapshot) {
                        {"heap_bytes", p.heap},
                        {"live_bytes", p.live},
                        {"free_bytes", p.free_pages},
-                       {"pinned_bytes", p.pinned}});
+                       {"pinned_bytes", p.pinned},
+                       {"arena_bytes", p.arenas},
+                       {"object_bytes", p.objects ? Json(p.object_bytes) : Json(nullptr)}});
   }
   return history;
 }
@@ -91,6 +93,9 @@ void write_why_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& sym
   document["residual_bytes"] = ledger.residual_bytes;
   document["untouched_bytes"] = ledger.untouched_bytes;
   document["live_requested_bytes"] = ledger.live_requested;
+  document["arena_bytes"] = ledger.arena_bytes;
+  document["object_live_bytes"] =
+      snapshot.ledger.back().objects ? Json(ledger.object_live) : Json(nullptr);
   document["pinned_pages"] = ledger.pinned_pages;
   document["stack_count"] = ledger.stack_count;
   document["heap_map"] = ledger.heap_map;

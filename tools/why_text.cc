@@ -17,9 +17,10 @@ constexpr size_t kFramesShown = 8;
 
 const char* label(BucketKind kind) {
   static constexpr const char* kLabels[kBucketKinds] = {
-      "live, as requested",  "rounding",      "allocator's tables", "free, pages pinned",
-      "free, whole pages",   "Python arenas", "other mappings",     "thread stacks",
-      "programs, libraries", "shared memory", "mla itself"};
+      "live, as requested", "rounding",       "allocator's tables",  "free, pages pinned",
+      "free, whole pages",  "pymalloc: live", "pymalloc: free",      "Python arenas",
+      "other mappings",     "thread stacks",  "programs, libraries", "shared memory",
+      "mla itself"};
   return kLabels[static_cast<size_t>(kind)];
 }
 
@@ -112,7 +113,8 @@ class WhyText {
     for (size_t i = 0; i < kBucketKinds; ++i) {
       const auto kind = static_cast<BucketKind>(i);
       if (ledger_.bucket(kind) == 0) continue;
-      const bool idle = kind == BucketKind::kFree || kind == BucketKind::kPinned;
+      const bool idle = kind == BucketKind::kFree || kind == BucketKind::kPinned ||
+                        kind == BucketKind::kPythonFree;
       row(label(kind), ledger_.bucket(kind), "", idle ? style_.warn() : style_.good());
     }
     const auto residual = static_cast<uint64_t>(std::abs(ledger_.residual_bytes));
@@ -251,6 +253,11 @@ std::string sentence_of(const Snapshot& snapshot, const Explanation& explanation
       return "Pinned pages: " + of_rss(ledger.bucket(BucketKind::kPinned), ledger) +
              ", are free but lie on pages that live blocks keep.";
     case Diagnosis::kPythonArenas:
+      if (ledger.bucket(BucketKind::kPythonFree) != 0) {
+        return "Python arenas: " + of_rss(ledger.bucket(BucketKind::kPythonFree), ledger) +
+               ", is free in the arenas of CPython's small objects; " +
+               human_bytes(ledger.object_live) + " of them are alive.";
+      }
       return "Python arenas: " + of_rss(ledger.bucket(BucketKind::kPythonArenas), ledger) +
              ", hold CPython's small objects.";
     case Diagnosis::kStacks:

@@ -26,6 +26,10 @@ Diagnosis judge(const Ledger& ledger, const LiveGrowth& growth) {
         return ledger.bucket(a.kind) < ledger.bucket(b.kind);
       });
   const uint64_t bytes = ledger.bucket(largest.kind);
+  const uint64_t slack = ledger.bucket(BucketKind::kPythonFree);
+  if (slack >= kLeastBytes && slack >= rss / 5 && slack > ledger.idle() && slack > bytes) {
+    return Diagnosis::kPythonArenas;
+  }
   if (ledger.idle() >= kLeastBytes && ledger.idle() >= rss / 5 && ledger.idle() > bytes) {
     return ledger.bucket(BucketKind::kPinned) > ledger.bucket(BucketKind::kFree)
                ? Diagnosis::kPinned
@@ -72,7 +76,7 @@ void advise_retention(const Snapshot& snapshot, std::vector<Advice>& advice) {
   advise_other_allocator(snapshot.process.allocator, advice);
 }
 
-std::vector<Advice> advise(const Snapshot& snapshot, Diagnosis diagnosis) {
+std::vector<Advice> advise(const Snapshot& snapshot, const Ledger& ledger, Diagnosis diagnosis) {
   std::vector<Advice> advice;
   const std::string name = snapshot.status == ProcessStatus::kAlive
                                ? std::to_string(snapshot.process.pid)
@@ -92,9 +96,16 @@ std::vector<Advice> advise(const Snapshot& snapshot, Diagnosis diagnosis) {
       advise_other_allocator(snapshot.process.allocator, advice);
       break;
     case Diagnosis::kPythonArenas:
-      advice.push_back({"mla report " + name, "shows where the interpreter keeps objects"});
+      if (ledger.bucket(BucketKind::kPythonFree) == 0) {
+        advice.push_back({"mla run --python objects -- CMD",
+                          "says what of the arenas is in use, and which lines made it"});
+        break;
+      }
+      advice.push_back({"mla report " + name, "shows which lines made the objects that are alive"});
+      advice.push_back({"build what lives long before what lives short, or in a process of its own",
+                        "an arena goes back to the kernel only when its last object is gone"});
       advice.push_back({"PYTHONMALLOC=malloc",
-                        "has small objects served by malloc, where mla sees each; slower"});
+                        "has small objects served by malloc, which keeps single pages; slower"});
       break;
     case Diagnosis::kStacks:
       advice.push_back({"start fewer threads, or end those that idle",
@@ -142,7 +153,7 @@ Finding diagnose(const Snapshot& snapshot, const Ledger& ledger) {
   Finding finding;
   finding.growth = growth_of_live(snapshot);
   finding.diagnosis = judge(ledger, finding.growth);
-  finding.advice = advise(snapshot, finding.diagnosis);
+  finding.advice = advise(snapshot, ledger, finding.diagnosis);
   return finding;
 }
 

@@ -36,8 +36,9 @@ struct Finding {
 
 // In this order: growth (growth_of_live.h); a fifth of RSS without mla itself, 8 MiB at least, free
 // in the heap and more than there is in any of the other buckets below: pinned if more than half of
-// it is on pages that live blocks keep, else retention; the largest of arenas, mappings, stacks
-// and files when it has 40 % of RSS.
+// it is on pages that live blocks keep, else retention; as much of what is free in Python's arenas;
+// the largest of arenas whose objects are not recorded, mappings, stacks and files when it has 40 %
+// of RSS.
 Finding diagnose(const Snapshot& snapshot, const Ledger& ledger);
 
 }  // namespace mla

@@ -75,8 +75,24 @@ void split_mappings(const Snapshot& snapshot, const LedgerPoint& walk, uint64_t 
     }
   }
   arenas = std::min(resident, scaled(arenas, resident, walk.mappings));
-  ledger.buckets[static_cast<size_t>(BucketKind::kPythonArenas)] = arenas;
+  ledger.buckets[static_cast<size_t>(BucketKind::kPythonArenas)] += arenas;
   ledger.buckets[static_cast<size_t>(BucketKind::kMappings)] = resident - arenas;
+}
+
+void split_arenas(const LedgerPoint& walk, uint64_t arenas, Ledger& ledger) {
+  auto& buckets = ledger.buckets;
+  if (!walk.objects) {
+    buckets[static_cast<size_t>(BucketKind::kPythonArenas)] += arenas;
+    return;
+  }
+  uint64_t left = arenas;
+  uint64_t live = ledger.object_live;
+  if (walk.heap_map) {
+    live = scaled(std::min(walk.object_live, walk.object_touched), live, walk.object_live);
+    live += scaled(walk.object_rounding, ledger.object_live, walk.object_live);
+  }
+  buckets[static_cast<size_t>(BucketKind::kPythonLive)] = take(live, left);
+  buckets[static_cast<size_t>(BucketKind::kPythonFree)] = left;
 }
 
 void sort_by_bytes(std::vector<HeldBySite>& sites) {
@@ -92,6 +108,8 @@ std::string bucket_name(BucketKind kind) {
                                                        "allocator_metadata",
                                                        "allocator_pinned",
                                                        "allocator_free",
+                                                       "python_live",
+                                                       "python_free",
                                                        "python_arenas",
                                                        "mappings",
                                                        "stacks",
@@ -141,7 +159,10 @@ Ledger make_ledger(const Snapshot& snapshot, const MemoryNow& now) {
   ledger.heap_map = walk.heap_map;
   ledger.incomplete = walk.incomplete;
   ledger.stack_count = walk.stack_count;
-  ledger.live_requested = snapshot.totals.live_bytes + snapshot.totals.inherited_bytes;
+  const uint64_t alive = snapshot.totals.live_bytes + snapshot.totals.inherited_bytes;
+  ledger.object_live = walk.objects ? std::min(alive, snapshot.totals.object_bytes) : 0;
+  ledger.live_requested = alive - ledger.object_live;
+  ledger.arena_bytes = snapshot.totals.arena_bytes;
   if (snapshot.sampling.mode == SamplingMode::kOff && walk.statistics_ns != 0 &&
       ledger.live_requested == 0) {
     // Nothing is recorded: the allocator itself counts what it has given out.
@@ -150,27 +171,39 @@ Ledger make_ledger(const Snapshot& snapshot, const MemoryNow& now) {
   // A walk takes time, and RSS may move meanwhile: what it has seen in all is RSS of some moment of
   // it, if it lies between the two ends.
   const auto [least, most] = std::minmax(walk.rss_begin, walk.rss_end);
-  const uint64_t seen =
-      walk.heap + walk.mappings + walk.stacks + walk.files + walk.shared + walk.own + walk.unknown;
+  const uint64_t seen = walk.heap + walk.arenas + walk.mappings + walk.stacks + walk.files +
+                        walk.shared + walk.own + walk.unknown;
   const uint64_t rss_then = std::clamp(seen, least, most);
-  const uint64_t mapped = snapshot.totals.mapped_bytes;
+  // Arenas are mappings as well where their objects are not recorded.
+  const auto without_arenas = [&walk](uint64_t mapped, uint64_t arena_bytes) {
+    return walk.objects ? mapped : less(mapped, arena_bytes);
+  };
+  const uint64_t mapped_then = without_arenas(walk.mapped, walk.arena_bytes);
+  const uint64_t mapped = without_arenas(snapshot.totals.mapped_bytes, snapshot.totals.arena_bytes);
   uint64_t heap = walk.heap;
   uint64_t mappings = walk.mappings;
+  uint64_t arenas = walk.arenas;
   if (now.rss_bytes >= rss_then) {
     const uint64_t more = now.rss_bytes - rss_then;
-    const uint64_t of_mappings = std::min(more, less(mapped, walk.mapped));
+    const uint64_t of_arenas = std::min(more, less(ledger.arena_bytes, walk.arena_bytes));
+    const uint64_t of_mappings = std::min(more - of_arenas, less(mapped, mapped_then));
+    arenas += of_arenas;
     mappings += of_mappings;
-    heap += more - of_mappings;
+    heap += more - of_arenas - of_mappings;
   } else {
     const uint64_t fewer = rss_then - now.rss_bytes;
-    const uint64_t of_mappings = std::min({fewer, less(walk.mapped, mapped), mappings});
+    const uint64_t of_arenas =
+        std::min({fewer, less(walk.arena_bytes, ledger.arena_bytes), arenas});
+    const uint64_t of_mappings = std::min({fewer - of_arenas, less(mapped_then, mapped), mappings});
+    arenas -= of_arenas;
     mappings -= of_mappings;
-    heap = less(heap, fewer - of_mappings);
+    heap = less(heap, fewer - of_arenas - of_mappings);
   }
   ledger.stale = differ(now.rss_bytes, rss_then) ||
                  (walk.heap_map && differ(walk.live, ledger.live_requested) &&
                   differ(walk.heap, walk.heap + ledger.live_requested - walk.live));
   split_heap(snapshot, walk, heap, ledger);
+  split_arenas(walk, arenas, ledger);
   split_mappings(snapshot, walk, mappings, ledger);
   const auto set = [&ledger](BucketKind kind, uint64_t bytes) {
     ledger.buckets[static_cast<size_t>(kind)] = bytes;

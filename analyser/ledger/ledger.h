@@ -1,7 +1,8 @@
 // The RSS ledger: every byte of RSS in one bucket, and what is in none as the residual.
 //
 //   RSS = live + rounding + allocator_metadata + allocator_pinned + allocator_free
-//       + python_arenas + mappings + stacks + files + shared + mla + residual
+//       + python_live + python_free + python_arenas + mappings + stacks + files + shared + mla +
+//       residual
 //
 // A pure function of a Snapshot and of what the kernel says of the process's memory. The parts
 // are those of the process's last walk (format/ledger.h). What is alive is known to the moment from
@@ -25,19 +26,21 @@ struct MemoryNow {
 };
 
 enum class BucketKind {
-  kLive,      // requested bytes of live blocks, on resident pages
-  kRounding,  // what the allocator gave them on top
-  kMetadata,  // headers of blocks, the allocator's tables
-  kPinned,    // free, on pages that live blocks keep resident
-  kFree,      // free, on pages without a live block
-  kPythonArenas,
-  kMappings,  // other anonymous mappings of the program
+  kLive,          // requested bytes of live blocks, on resident pages
+  kRounding,      // what the allocator gave them on top
+  kMetadata,      // headers of blocks, the allocator's tables
+  kPinned,        // free, on pages that live blocks keep resident
+  kFree,          // free, on pages without a live block
+  kPythonLive,    // objects of CPython in its arenas, rounded up to its size classes
+  kPythonFree,    // the rest of these arenas
+  kPythonArenas,  // where objects are not recorded: both
+  kMappings,      // other anonymous mappings of the program
   kStacks,
   kFiles,
   kShared,
   kMla,
 };
-inline constexpr size_t kBucketKinds = 11;
+inline constexpr size_t kBucketKinds = 13;
 
 // A stable identifier, as in JSON: "live", "allocator_free".
 std::string bucket_name(BucketKind kind);
@@ -60,6 +63,8 @@ struct Ledger {
   int64_t residual_bytes = 0;
   uint64_t untouched_bytes = 0;  // live but never written: not resident, in no bucket
   uint64_t live_requested = 0;   // live bucket + untouched
+  uint64_t object_live = 0;      // requested, of objects in Python's arenas, none in live_requested
+  uint64_t arena_bytes = 0;      // address space of Python's arenas
   uint64_t pinned_pages = 0;     // at least half free, kept by live blocks
   uint64_t stack_count = 0;
   std::vector<HeldBySite> pinned;    // sites by pinned bytes, largest first
@@ -73,7 +78,8 @@ struct Ledger {
 };
 
 // Whether a site's mappings are arenas of CPython's allocator for objects of up to 512 bytes: made
-// by the interpreter itself, all of 256 KiB (to 3.9) or 1 MiB.
+// by the interpreter itself, all of 256 KiB (to 3.9) or 1 MiB. So they are told where they are not
+// recorded as what they are: in 2.7, and in a Python that was loaded late.
 bool is_python_arena(const Snapshot& snapshot, const Site& site);
 
 // RSS as last recorded by the process itself, for one that cannot be asked any more.

@@ -67,6 +67,9 @@ void decode_process(const SegmentImage& image, ProcessInfo& process, DamageLog& 
   process.allocator_version = text(header.allocator_version);
   process.allocator_path = text(header.allocator_path);
   process.python_version = text(header.python_version);
+  static constexpr const char* kPythonModes[] = {"none", "frames", "objects"};
+  const uint32_t mode = header.python.load(std::memory_order_relaxed);
+  process.python_mode = kPythonModes[mode < std::size(kPythonModes) ? mode : 0];
   process.settings = split(text(header.settings), '\n');
   process.notes = split(text(header.note), '\n');
 }
@@ -276,6 +279,10 @@ void sum_up(const SegmentImage& image, Snapshot& snapshot) {
   totals.live_se = std::sqrt(live_variance);
   totals.alloc_se = std::sqrt(alloc_variance);
   totals.mapped_bytes = mapped;
+  // Summed up by threads one after another: for moments it may be below 0.
+  const uint64_t objects = relaxed(header.object_bytes);
+  totals.object_bytes = static_cast<int64_t>(objects) < 0 ? 0 : objects;
+  totals.arena_bytes = relaxed(header.arena_bytes);
   // The header's peak is refreshed as the process goes along: never below what is live now.
   totals.peak_live_bytes = relaxed(header.peak_live_bytes);
   totals.peak_ns = relaxed(header.peak_ns);

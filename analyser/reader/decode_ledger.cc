@@ -68,16 +68,28 @@ LedgerPoint point_of(const LedgerRecord& r) {
   p.mapped = r.mapped_bytes;
   p.statistics_ns = has(r, LedgerFlag::kStatistics) ? r.statistics_ns : 0;
   p.allocator = r.allocator;
+  p.arenas = r.arena_resident;
+  p.arena_bytes = r.arena_bytes;
+  p.objects = has(r, LedgerFlag::kObjects);
+  p.object_live = r.object_live_bytes;
+  p.object_blocks = r.object_live_blocks;
+  p.object_touched = r.object_touched;
+  p.object_rounding = r.object_rounding;
+  p.arena_pinned = r.arena_pinned_free;
+  p.arena_free_pages = r.arena_free_pages;
+  p.object_bytes = r.object_bytes;
   return p;
 }
 
 // No process has more: sums of such figures do not overflow.
 bool is_plausible(const LedgerPoint& p) {
   constexpr uint64_t kMost = 1ULL << 56;
-  const uint64_t figures[] = {p.rss_begin, p.rss_end,      p.heap,      p.brk_heap, p.live,
-                              p.touched,   p.rounding,     p.overhead,  p.pinned,   p.free_pages,
-                              p.mappings,  p.stacks,       p.files,     p.shared,   p.own,
-                              p.unknown,   p.pinned_pages, p.full_pages};
+  const uint64_t figures[] = {
+      p.rss_begin,      p.rss_end,         p.heap,        p.brk_heap,     p.live,
+      p.touched,        p.rounding,        p.overhead,    p.pinned,       p.free_pages,
+      p.mappings,       p.stacks,          p.files,       p.shared,       p.own,
+      p.unknown,        p.pinned_pages,    p.full_pages,  p.arenas,       p.object_live,
+      p.object_touched, p.object_rounding, p.arena_bytes, p.arena_pinned, p.arena_free_pages};
   return std::all_of(std::begin(figures), std::end(figures),
                      [](uint64_t figure) { return figure < kMost; });
 }

@@ -39,6 +39,7 @@ struct ProcessInfo {
   std::string allocator_version;
   std::string allocator_path;
   std::string python_version;         // empty: no CPython
+  std::string python_mode = "none";   // what is recorded of it; or "frames", "objects"
   std::vector<std::string> settings;  // "MLA_X=value"
   std::vector<std::string> notes;     // lines the user must be told
 };
@@ -165,6 +166,8 @@ struct Totals {  // heap only, except where said
   uint64_t peak_snapshot_bytes = 0;  // total of the composition kept in Site::peak_bytes
   uint64_t peak_snapshot_ns = 0;
   uint64_t mapped_bytes = 0;     // live anonymous mappings of the program
+  uint64_t object_bytes = 0;     // alive in Python's arenas, inherited ones too; some events behind
+  uint64_t arena_bytes = 0;      // address space of these arenas, at the last tick
   uint64_t inherited_bytes = 0;  // still alive
   uint64_t inherited_count = 0;
   uint64_t lost_events = 0;  // events absent from every total
@@ -196,7 +199,7 @@ struct LedgerPoint {
   uint64_t rss_end = 0;
   uint64_t heap = 0;
   uint64_t brk_heap = 0;  // of it in [heap]
-  uint64_t live = 0;      // requested
+  uint64_t live = 0;      // requested, of blocks of the heap
   uint64_t live_blocks = 0;
   uint64_t touched = 0;
   uint64_t rounding = 0;
@@ -215,6 +218,16 @@ struct LedgerPoint {
   uint64_t mapped = 0;         // address space of the program's mappings, then
   uint64_t statistics_ns = 0;  // when the allocator was asked; 0: never
   format::AllocatorStatistics allocator{};
+  uint64_t arenas = 0;         // of Python, resident
+  uint64_t arena_bytes = 0;    // their address space
+  bool objects = false;        // Python's objects are recorded, so that they are in `live`
+  uint64_t object_live = 0;    // requested, of the objects in the arenas
+  uint64_t object_blocks = 0;  // so many
+  uint64_t object_touched = 0;
+  uint64_t object_rounding = 0;
+  uint64_t arena_pinned = 0;  // free, on pages that objects keep; only with heap_map
+  uint64_t arena_free_pages = 0;
+  uint64_t object_bytes = 0;  // live by the counters, then
 };
 
 // Of the last LedgerPoint: what a call site holds, largest first.

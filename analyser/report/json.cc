@@ -24,7 +24,9 @@ Json process_json(const ProcessInfo& process) {
                  {"version", string_or_null(process.allocator_version)},
                  {"path", string_or_null(process.allocator_path)}};
   Json python;
-  if (!process.python_version.empty()) python = {{"version", process.python_version}};
+  if (!process.python_version.empty()) {
+    python = {{"version", process.python_version}, {"mode", process.python_mode}};
+  }
   return {{"pid", process.pid},
           {"parent_pid", process.parent_pid},
           {"uid", process.uid},

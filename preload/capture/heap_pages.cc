@@ -1,7 +1,5 @@
 #include "capture/heap_pages.h"
 
-#include "capture/allocator_service.h"
-
 namespace mla {
 
 namespace {
@@ -16,7 +14,11 @@ uint64_t overlap(uintptr_t from, uintptr_t to, uintptr_t page) {
 
 }  // namespace
 
-void HeapPages::begin(SitePages* sites, uint64_t site_limit) {
+void HeapPages::begin(const LiveMap& map, Usable usable, uint64_t header, SitePages* sites,
+                      uint64_t site_limit) {
+  map_ = &map;
+  usable_ = usable;
+  header_bytes_ = header;
   sums_ = {};
   sites_ = sites;
   site_limit_ = site_limit;
@@ -44,14 +46,13 @@ void HeapPages::count(uintptr_t page, bool resident) {
     const uint64_t requested = overlap(page, carried_.requested_end, page);
     add(carried_.site, requested, overlap(page, carried_.usable_end, page) - requested, 0);
   }
-  const uint64_t header = allocator_service.header_bytes;
-  cursor_.visit(live_map, page, [&](uintptr_t address, const LiveBlock& b) {
-    const uint64_t usable =
-        allocator_service.usable == nullptr ? b.bytes : allocator_service.usable(address, b.bytes);
+  cursor_.visit(*map_, page, [&](uintptr_t address, const LiveBlock& b) {
+    const uint64_t usable = usable_ == nullptr ? b.bytes : usable_(address, b.bytes);
     const uintptr_t requested_end = address + b.bytes;
     const uintptr_t usable_end = address + (usable > b.bytes ? usable : b.bytes);
     const uint64_t requested = overlap(address, requested_end, page);
-    add(format::index(b.site), requested, overlap(address, usable_end, page) - requested, header);
+    add(format::index(b.site), requested, overlap(address, usable_end, page) - requested,
+        header_bytes_);
     if (usable_end > page + kPage) carried_ = {requested_end, usable_end, format::index(b.site)};
     sums_.live_bytes += b.bytes;
     ++sums_.live_blocks;

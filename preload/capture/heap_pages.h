@@ -1,4 +1,4 @@
-// The heap map: every page of the heap against the live blocks on it.
+// The heap map: every page of the heap, or of Python's arenas, against the live blocks on it.
 //
 // Pages are visited upwards, so a block that began on an earlier page is carried along. For each
 // page the bytes of live blocks on it, of their rounding and of their headers are summed; what is
@@ -32,8 +32,13 @@ struct SitePages {
 
 class HeapPages {
  public:
-  // `sites`: indexed by site id, below `site_limit`.
-  void begin(SitePages* sites, uint64_t site_limit);
+  // Bytes that a block of `requested` bytes takes at `address`.
+  using Usable = uint64_t (*)(uintptr_t address, uint64_t requested);
+
+  // `usable`: nullptr if it is not known. `header`: bytes in front of each block.
+  // `sites`: indexed by site id, below `site_limit`; 0: pinned bytes are charged to none.
+  void begin(const LiveMap& map, Usable usable, uint64_t header, SitePages* sites,
+             uint64_t site_limit);
   // Other threads have run since the last page.
   void resume() { cursor_.forget(); }
   void count(uintptr_t page, bool resident);
@@ -44,6 +49,9 @@ class HeapPages {
   void add(uint32_t site, uint64_t requested, uint64_t rounding, uint64_t header);
   void charge(uint64_t free_bytes);
 
+  const LiveMap* map_;
+  Usable usable_;
+  uint64_t header_bytes_;
   HeapSums sums_;
   SitePages* sites_;
   uint64_t site_limit_;

@@ -145,6 +145,7 @@ void publish(uint64_t now) {
   record.rss_begin = work->rss_begin;
   record.rss_end = read_resident_memory().rss;
   record.mapped_bytes = h.mapped_bytes.load(kRelaxed);
+  record.object_bytes = h.object_bytes.load(kRelaxed);
   record.allocator = work->statistics;
   record.statistics_cost_ns = work->statistics_cost_ns;
   record.statistics_ns = work->statistics_ns == 0 ? 0 : since_start(work->statistics_ns);

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include "capture/allocator_service.h"
+#include "capture/arenas.h"
 #include "capture/mappings.h"
 #include "capture/sampler.h"
 #include "capture/shard.h"
@@ -25,6 +26,11 @@ constexpr uint64_t kMostSites = format::shape(Table::kSites).max_records();
 uintptr_t round_up(uintptr_t address) { return (address + kPage - 1) & ~(kPage - 1); }
 uint64_t flag(LedgerFlag f) { return static_cast<uint64_t>(f); }
 
+// Size classes of CPython's allocator, from 3.7 on.
+uint64_t object_usable(uintptr_t, uint64_t requested) {
+  return requested == 0 ? 16 : (requested + 15) & ~uint64_t{15};
+}
+
 // Tables of the largest keep them so: what is larger than the smallest row replaces it.
 template <class Row, class Value>
 Row* smallest_row(Row* rows, uint32_t count, Value value_of) {
@@ -41,7 +47,9 @@ bool LedgerWalk::begin() {
   if (threads_ == nullptr)
     threads_ = static_cast<uintptr_t*>(own_reserve(kMostThreads * sizeof(uintptr_t)));
   if (threads_ == nullptr || !clear_sites() || !maps_.read()) return false;
-  heap_.begin(sites_, site_limit_);
+  heap_.begin(live_map, allocator_service.usable, allocator_service.header_bytes, sites_,
+              site_limit_);
+  arenas_.begin(object_map, object_usable, 0, nullptr, 0);
   entry_ = {};
   before_end_ = before_bytes_ = 0;
   before_accessible_ = before_file_ = false;
@@ -90,6 +98,7 @@ bool LedgerWalk::step(uint64_t budget_ns) {
   const uint64_t end = sys::now_ns(CLOCK_MONOTONIC) + budget_ns;
   PageMap page_map;
   heap_.resume();
+  arenas_.resume();
   for (;;) {
     if (at_ >= segment_end_) {
       if (!next_segment()) break;
@@ -99,7 +108,8 @@ bool LedgerWalk::step(uint64_t budget_ns) {
       }
     }
     // Heap pages cost most: the clock is read every 256 of them.
-    const uint32_t most = kind_ == Kind::kHeap || kind_ == Kind::kBrk ? 256 : PageMap::kMostPages;
+    const bool with_blocks = kind_ == Kind::kHeap || kind_ == Kind::kBrk || kind_ == Kind::kArena;
+    const uint32_t most = with_blocks ? 256 : PageMap::kMostPages;
     const uint64_t left = (segment_end_ - at_) / kPage;
     const uint32_t pages = left < most ? static_cast<uint32_t>(left) : most;
     if (page_map.residents(at_, pages, kind_ != Kind::kFile && kind_ != Kind::kShared, scratch_,
@@ -114,6 +124,8 @@ bool LedgerWalk::step(uint64_t budget_ns) {
   if (maps_.cut()) flags_ |= flag(LedgerFlag::kMapsCut);
   if (own_ranges_incomplete()) flags_ |= flag(LedgerFlag::kRangesFull);
   if (segment.header().ever_sampled.load(kRelaxed) == 0) flags_ |= flag(LedgerFlag::kHeapMap);
+  if (segment.header().python.load(kRelaxed) == static_cast<uint32_t>(format::PythonMode::kObjects))
+    flags_ |= flag(LedgerFlag::kObjects);
   return true;
 }
 
@@ -123,6 +135,7 @@ void LedgerWalk::count(uint32_t pages) {
   for (uint32_t i = 0; i < pages; ++i) {
     resident += present_[i];
     if (heap) heap_.count(at_ + i * kPage, present_[i] != 0);
+    if (kind_ == Kind::kArena) arenas_.count(at_ + i * kPage, present_[i] != 0);
   }
   resident *= kPage;
   resident_[static_cast<uint32_t>(kind_)] += resident;
@@ -209,6 +222,10 @@ bool LedgerWalk::cut_known(uintptr_t limit) {
     return true;
   }
   Mapping mapping{};
+  if (arena_table.next(at_, mapping) && holds(mapping.start, mapping.end)) {
+    kind_ = Kind::kArena;
+    return true;
+  }
   if (mapping_table.next(at_, mapping) && holds(mapping.start, mapping.end)) {
     kind_ = Kind::kMapping;
     site_ = format::index(mapping.site);
@@ -308,6 +325,15 @@ void LedgerWalk::store(format::LedgerRecord& record, format::LedgerDetail& detai
   record.shared_resident = resident(Kind::kShared);
   record.own_resident = resident(Kind::kOwn);
   record.unknown_resident = resident(Kind::kUnknown);
+  const HeapSums& objects = arenas_.sums();
+  record.arena_resident = resident(Kind::kArena);
+  record.arena_bytes = arena_bytes();
+  record.object_live_bytes = objects.live_bytes;
+  record.object_live_blocks = objects.live_blocks;
+  record.object_touched = objects.touched_bytes;
+  record.object_rounding = objects.rounding_bytes;
+  record.arena_pinned_free = objects.pinned_free;
+  record.arena_free_pages = objects.free_pages;
   __builtin_memcpy(detail.file, files_, sizeof files_);
   __builtin_memset(detail.site, 0, sizeof detail.site);
   const auto value_of = [](const format::LedgerSite& s) { return s.pinned + s.resident; };

@@ -4,6 +4,7 @@
 // What a page is, in this order, by what is known of its address:
 //   mla's own          the list of own_memory.h
 //   files, shared      the kernel's name of the mapping
+//   arena              arena_table: of Python
 //   program's mapping  mapping_table, and reservation_table with a site
 //   heap               [heap]; reservation_table without a site: mapped by the serving allocator
 //   stack              [stack]; from a guard page up to a thread's control block
@@ -34,7 +35,7 @@ class LedgerWalk {
   void drop() { maps_.drop(); }
 
  private:
-  enum class Kind { kSkip, kOwn, kHeap, kBrk, kMapping, kStack, kFile, kShared, kUnknown };
+  enum class Kind { kSkip, kOwn, kHeap, kBrk, kArena, kMapping, kStack, kFile, kShared, kUnknown };
   static constexpr uint32_t kMostThreads = 1024;  // stacks of others are told by their guard page
 
   bool clear_sites();
@@ -65,11 +66,12 @@ class LedgerWalk {
   uint32_t site_;
 
   HeapPages heap_;
+  HeapPages arenas_;
   SitePages* sites_ = nullptr;
   uint64_t site_limit_;
   uint64_t site_capacity_;
   uint64_t flags_;
-  uint64_t resident_[9];  // by kind
+  uint64_t resident_[10];  // by kind
   uint64_t stack_count_;
   uint32_t thread_count_;
   uint32_t thread_at_;

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "capture/allocator_service.h"
+#include "capture/arenas.h"
 #include "capture/ledger.h"
 #include "capture/live_map.h"
 #include "capture/mappings.h"
@@ -69,10 +70,16 @@ void count_inherited() {
     InheritedRecord* r = segment.record<InheritedRecord>(Table::kInherited, site);
     bump(r->live_count, block.blocks);
     bump(r->live_bytes, block.bytes);
+    if (block.kind == BlockKind::kObject)
+      segment.header().object_bytes.fetch_add(block.bytes, kRelaxed);
   };
   live_map.for_each(add);
+  object_map.for_each([&](LiveBlock block) {
+    block.kind = BlockKind::kObject;
+    add(block);
+  });
   sample_table.for_each([&](const SampledBlock& b) {
-    add({b.site, b.weight.bytes, b.generation, true, b.weight.blocks, b.weight.variance});
+    add({b.site, b.weight.bytes, b.generation, true, b.weight.blocks, b.weight.variance, b.kind});
   });
   mapping_table.for_each([&](const Mapping& m) { add({m.site, m.end - m.start, m.generation}); });
   const uint64_t sites =
@@ -107,6 +114,7 @@ void describe_parent(const Segment& parent) {
   h.allocator_version.store(from.allocator_version.load(kRelaxed), kRelaxed);
   h.allocator_path.store(from.allocator_path.load(kRelaxed), kRelaxed);
   h.python_version.store(from.python_version.load(kRelaxed), kRelaxed);
+  h.python.store(from.python.load(kRelaxed), kRelaxed);
   h.note.store(from.note.load(kRelaxed), kRelaxed);
   h.sampling_interval.store(from.sampling_interval.load(kRelaxed), kRelaxed);
   h.ever_sampled.store(from.ever_sampled.load(kRelaxed), kRelaxed);
@@ -146,9 +154,11 @@ void become_child() {
   reset_ticks_after_fork();
   if (!mapping_table.reset_after_fork()) segment.count_loss(Loss::kNoMapping);
   reservation_table.reset_after_fork();
+  reset_arenas_after_fork();
   reset_sampler_after_fork();
   if (++generation == LiveMap::kGenerations) {
     live_map.forget_generations();
+    object_map.forget_generations();
     mapping_table.forget_generations();
     sample_table.forget_generations();
     generation = 1;

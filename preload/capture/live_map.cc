@@ -6,6 +6,7 @@
 namespace mla {
 
 constinit LiveMap live_map{};
+constinit LiveMap object_map{};
 
 LiveMap::Slot* LiveMap::make_slot(uintptr_t address) {
   if (address >= kAddressLimit) return nullptr;

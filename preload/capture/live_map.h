@@ -31,6 +31,12 @@
 
 namespace mla {
 
+// Who gave a block out: the serving allocator; or CPython's allocator of small objects, which cuts
+// them out of arenas of its own. Each kind has a live map, for objects may lie 16 bytes apart where
+// the allocator's blocks do not, and an allocator's large block may be known to both by one
+// address.
+enum class BlockKind : uint8_t { kHeap, kObject };
+
 struct LiveBlock {
   format::SiteId site = format::SiteId::kNone;  // kNone: there is no such block
   uint64_t bytes = 0;       // requested; larger than kMostBytes counts as kMostBytes
@@ -39,6 +45,7 @@ struct LiveBlock {
   bool sampled = false;
   uint32_t blocks = 1;
   uint64_t variance = 0;
+  BlockKind kind = BlockKind::kHeap;
 };
 
 class LiveMap {
@@ -239,5 +246,8 @@ class LiveMap {
 };
 
 extern LiveMap live_map;
+extern LiveMap object_map;
+
+inline LiveMap& map_of(BlockKind kind) { return kind == BlockKind::kHeap ? live_map : object_map; }
 
 }  // namespace mla

@@ -47,6 +47,8 @@ struct PythonReader {
   format::NodeId (*read)(PythonMemo& memo);
   // In a forked child, see IdIndex.
   void (*reset_after_fork)();
+  // At a tick, in whatever thread.
+  void (*at_tick)();
 };
 
 // nullptr: there is no Python in this process, or its stacks are not recorded. Release stores; the

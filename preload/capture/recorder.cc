@@ -89,6 +89,10 @@ void count_freed(Shard& shard, const LiveBlock& block) {
         segment.record<InheritedRecord>(Table::kInherited, format::index(block.site));
     r->freed_count.fetch_add(block.blocks, kRelaxed);
     r->freed_bytes.fetch_add(block.bytes, kRelaxed);
+    // Before there is a file they are in no sum yet.
+    if (block.kind == BlockKind::kObject && current_mode() != Mode::kPending) {
+      shard.object_bytes -= block.bytes;
+    }
     return;
   }
   CounterRecord* counter = counter_of(shard, block.site);
@@ -101,23 +105,27 @@ void count_freed(Shard& shard, const LiveBlock& block) {
   if (__builtin_expect(block.sampled, 0)) bump(counter->freed_variance, block.variance);
   shard.freed_count += block.blocks;
   shard.freed_bytes += block.bytes;
+  if (block.kind == BlockKind::kObject) shard.object_bytes -= block.bytes;
 }
 
 // Enters the block where it cannot be done plainly. False: lost, and counted as that.
+template <BlockKind kind>
 __attribute__((noinline)) bool insert_block(Shard& shard, uintptr_t address,
                                             const LiveBlock& block) {
   LiveBlock stale;
-  if (!live_map.insert(address, block, stale)) {
+  if (!map_of(kind).insert(address, block, stale)) {
     segment.count_loss(address >= LiveMap::kAddressLimit ? Loss::kFarAddress : Loss::kNoLiveMap);
     return false;
   }
   if (stale.site != SiteId::kNone) {
     segment.count_loss(Loss::kMissedFree);
+    stale.kind = kind;
     count_freed(shard, stale);
   }
   return true;
 }
 
+template <BlockKind kind>
 inline void count_allocated(Shard& shard, const void* block, uint64_t bytes, SiteId site) {
   CounterRecord* counter = counter_of(shard, site);
   if (__builtin_expect(counter == nullptr, 0)) {
@@ -125,26 +133,24 @@ inline void count_allocated(Shard& shard, const void* block, uint64_t bytes, Sit
     return;
   }
   const uintptr_t address = reinterpret_cast<uintptr_t>(block);
-  if (__builtin_expect(!live_map.insert_plain(address, site, bytes, generation), 0)) {
+  if (__builtin_expect(!map_of(kind).insert_plain(address, site, bytes, generation), 0)) {
     if (bytes > LiveMap::kMostBytes) bytes = LiveMap::kMostBytes;
-    if (!insert_block(shard, address, {site, bytes, generation})) return;
+    if (!insert_block<kind>(shard, address, {site, bytes, generation})) return;
   }
   thread_local_state.last_recorded = address;
   bump(counter->alloc_count, 1);
   bump(counter->alloc_bytes, bytes);
   shard.alloc_count += 1;
   shard.alloc_bytes += bytes;
+  if constexpr (kind == BlockKind::kObject) shard.object_bytes += bytes;
 }
 
-}  // namespace
-
-namespace {
-
 // A sample is recorded with what it stands for.
-void count_sample(Shard& shard, const void* block, const SampleWeight& weight, SiteId site) {
+void count_sample(Shard& shard, const void* block, const SampleWeight& weight, SiteId site,
+                  BlockKind kind) {
   CounterRecord* counter = counter_of(shard, site);
   SampledBlock stale;
-  const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block), site, generation, weight};
+  const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block), site, generation, weight, kind};
   if (counter == nullptr || !sample_table.insert(sampled, stale)) {
     segment.count_loss(counter == nullptr ? Loss::kNoThread : Loss::kNoLiveMap);
     return;
@@ -152,7 +158,7 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
   if (__builtin_expect(stale.address != 0, 0)) {
     segment.count_loss(Loss::kMissedFree);
     count_freed(shard, {stale.site, stale.weight.bytes, stale.generation, true, stale.weight.blocks,
-                        stale.weight.variance});
+                        stale.weight.variance, stale.kind});
   }
   thread_local_state.last_recorded = sampled.address;
   bump(counter->alloc_count, weight.blocks);
@@ -161,16 +167,18 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
   bump(counter->samples, 1);
   shard.alloc_count += weight.blocks;
   shard.alloc_bytes += weight.bytes;
+  if (kind == BlockKind::kObject) shard.object_bytes += weight.bytes;
 }
 
-void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallContext& from) {
+void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallContext& from,
+                   BlockKind kind) {
   const uint64_t begin = sys::now_ns(CLOCK_MONOTONIC);
   SampleWeight weight;
   if (!is_sample(shard, bytes == 0 ? 1 : bytes, weight)) {
     if (sampling_interval.load(kRelaxed) == format::kOffInterval) tick_if_due(begin);
     return;
   }
-  count_sample(shard, block, weight, heap_site(shard, from));
+  count_sample(shard, block, weight, heap_site(shard, from), kind);
   refresh_totals(shard);
   refresh_thread_name(shard, begin);
   const uint64_t end = sys::now_ns(CLOCK_MONOTONIC);
@@ -180,6 +188,7 @@ void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallCo
 
 }  // namespace
 
+template <BlockKind kind>
 void record_allocation_slowly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
                               uintptr_t fp) {
   if (block == nullptr) return;
@@ -196,45 +205,52 @@ void record_allocation_slowly(const void* block, uint64_t bytes, uintptr_t pc, u
     pending_bytes += bytes;
   }
   if (__builtin_expect(sampling_interval.load(kRelaxed) == format::kExactInterval, 1)) {
-    count_allocated(*shard, block, bytes, heap_site(*shard, from));
+    count_allocated<kind>(*shard, block, bytes, heap_site(*shard, from));
     after_event(*shard);
     return;
   }
   // While there is no file the hook does not count down itself.
   if (event.is_pending()) thread_local_state.countdown -= static_cast<int64_t>(bytes);
-  if (thread_local_state.countdown < 0) record_sample(*shard, block, bytes, from);
+  if (thread_local_state.countdown < 0) record_sample(*shard, block, bytes, from, kind);
 }
 
+template <BlockKind kind>
 void record_allocation_exactly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
                                uintptr_t fp) {
   ThreadLocal& local = thread_local_state;
   Shard* shard = local.shard;
   if (__builtin_expect(block == nullptr || local.busy || shard == nullptr, 0)) {
-    record_allocation_slowly(block, bytes, pc, sp, fp);
+    record_allocation_slowly<kind>(block, bytes, pc, sp, fp);
     return;
   }
   const CallContext from = {pc, sp, fp};
   const ReentryGuard guard;
-  live_map.prefetch(reinterpret_cast<uintptr_t>(block));  // needed when the stack is known
-  count_allocated(*shard, block, bytes, heap_site(*shard, from));
+  map_of(kind).prefetch(reinterpret_cast<uintptr_t>(block));  // needed when the stack is known
+  count_allocated<kind>(*shard, block, bytes, heap_site(*shard, from));
   after_event(*shard);
 }
 
+template <BlockKind kind>
 void record_free_exactly(const void* block) {
   ThreadLocal& local = thread_local_state;
   Shard* shard = local.shard;
   if (__builtin_expect(local.busy || shard == nullptr, 0)) {
-    record_free_slowly(block);
+    record_free_slowly<kind>(block);
     return;
   }
-  // What allocators keep in front of a block is read next: it arrives together with our own slot.
-  __builtin_prefetch(static_cast<const char*>(block) - 16, 1);
+  if constexpr (kind == BlockKind::kObject) {  // most of the others are the allocator's
+    if (!may_be_recorded(reinterpret_cast<uintptr_t>(block), kind)) return;
+  } else {
+    // What allocators keep in front of a block is read next: it arrives together with our own slot.
+    __builtin_prefetch(static_cast<const char*>(block) - 16, 1);
+  }
   {
     const ReentryGuard guard;
     SiteId site = SiteId::kNone;
     uint64_t bytes = 0;
     if (__builtin_expect(
-            live_map.take_plain(reinterpret_cast<uintptr_t>(block), generation, site, bytes), 1)) {
+            map_of(kind).take_plain(reinterpret_cast<uintptr_t>(block), generation, site, bytes),
+            1)) {
       CounterRecord* counter = counter_of(*shard, site);
       if (__builtin_expect(counter == nullptr, 0)) {
         segment.count_loss(Loss::kNoThread);
@@ -244,21 +260,25 @@ void record_free_exactly(const void* block) {
       bump(counter->freed_bytes, bytes);
       shard->freed_count += 1;
       shard->freed_bytes += bytes;
+      if constexpr (kind == BlockKind::kObject) shard->object_bytes -= bytes;
       after_event(*shard);
       return;
     }
   }
-  record_free_slowly(block);
+  record_free_slowly<kind>(block);
 }
 
+template <BlockKind kind>
 LiveBlock take_block(const void* block) {
   const auto address = reinterpret_cast<uintptr_t>(block);
-  if (block == nullptr || (current_mode() == Mode::kSampling && !may_be_recorded(address)))
+  if (block == nullptr || (current_mode() == Mode::kSampling && !may_be_recorded(address, kind)))
     return {};
+  if (kind == BlockKind::kObject && !may_be_recorded(address, kind)) return {};
   const EventScope event;
   if (!event.entered()) return {};
-  const LiveBlock taken = take_recorded(address);
-  if (taken.site == SiteId::kNone && segment.header().ever_sampled.load(kRelaxed) == 0) {
+  const LiveBlock taken = take_recorded(address, kind);
+  if (kind == BlockKind::kHeap && taken.site == SiteId::kNone &&
+      segment.header().ever_sampled.load(kRelaxed) == 0) {
     segment.count_loss(Loss::kUnknownFree);
   }
   return taken;
@@ -302,18 +322,19 @@ void count_free(const LiveBlock& block) {
 }
 
 // With sampling: of a block on a page with samples.
+template <BlockKind kind>
 void record_free_slowly(const void* block) {
   const auto address = reinterpret_cast<uintptr_t>(block);
-  if (current_mode() == Mode::kSampling && !may_be_recorded(address)) return;
+  if (current_mode() == Mode::kSampling && !may_be_recorded(address, kind)) return;
   const EventScope event;
   if (!event.entered()) return;
   const FreeTimer timer;
-  const LiveBlock taken = take_recorded(address);
+  const LiveBlock taken = take_recorded(address, kind);
   Shard* shard = current_shard();
   if (__builtin_expect(taken.site == SiteId::kNone || shard == nullptr, 0)) {
     if (shard == nullptr) {
       segment.count_loss(Loss::kNoThread);
-    } else if (segment.header().ever_sampled.load(kRelaxed) == 0) {
+    } else if (kind == BlockKind::kHeap && segment.header().ever_sampled.load(kRelaxed) == 0) {
       segment.count_loss(Loss::kUnknownFree);
     }
     return;
@@ -330,12 +351,15 @@ void restore_block(const void* block, const LiveBlock& taken) {
   bool restored = false;
   if (taken.sampled) {
     SampledBlock stale;
-    restored = sample_table.insert(
-        {address, taken.site, taken.generation, {taken.bytes, taken.blocks, taken.variance}},
-        stale);
+    restored = sample_table.insert({address,
+                                    taken.site,
+                                    taken.generation,
+                                    {taken.bytes, taken.blocks, taken.variance},
+                                    taken.kind},
+                                   stale);
   } else {
     LiveBlock stale;
-    restored = live_map.insert(address, taken, stale);
+    restored = map_of(taken.kind).insert(address, taken, stale);
   }
   if (!restored) segment.count_loss(Loss::kNoLiveMap);
 }
@@ -350,7 +374,7 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
   // that serves from a pool of its own has had its chunks recorded, and its objects are none of the
   // heap's.
   if (thread_local_state.last_recorded != reinterpret_cast<uintptr_t>(block)) return;
-  const LiveBlock inner = take_recorded(reinterpret_cast<uintptr_t>(block));
+  const LiveBlock inner = take_recorded(reinterpret_cast<uintptr_t>(block), BlockKind::kHeap);
   if (inner.site != SiteId::kNone) {
     CounterRecord* counter = counter_of(*shard, inner.site);
     if (counter != nullptr) {
@@ -365,12 +389,27 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
     }
   }
   if (sampling_interval.load(kRelaxed) == format::kExactInterval) {
-    count_allocated(*shard, block, bytes, heap_site(*shard, from));
+    count_allocated<BlockKind::kHeap>(*shard, block, bytes, heap_site(*shard, from));
     after_event(*shard);
   } else if (inner.sampled) {  // chosen once, by the inner hook; only its site changes
     count_sample(*shard, block, {inner.bytes, inner.blocks, inner.variance},
-                 heap_site(*shard, from));
+                 heap_site(*shard, from), BlockKind::kHeap);
   }
 }
+
+template void record_allocation_exactly<BlockKind::kHeap>(const void*, uint64_t, uintptr_t,
+                                                          uintptr_t, uintptr_t);
+template void record_allocation_exactly<BlockKind::kObject>(const void*, uint64_t, uintptr_t,
+                                                            uintptr_t, uintptr_t);
+template void record_allocation_slowly<BlockKind::kHeap>(const void*, uint64_t, uintptr_t,
+                                                         uintptr_t, uintptr_t);
+template void record_allocation_slowly<BlockKind::kObject>(const void*, uint64_t, uintptr_t,
+                                                           uintptr_t, uintptr_t);
+template void record_free_exactly<BlockKind::kHeap>(const void*);
+template void record_free_exactly<BlockKind::kObject>(const void*);
+template void record_free_slowly<BlockKind::kHeap>(const void*);
+template void record_free_slowly<BlockKind::kObject>(const void*);
+template LiveBlock take_block<BlockKind::kHeap>(const void*);
+template LiveBlock take_block<BlockKind::kObject>(const void*);
 
 }  // namespace mla

@@ -19,9 +19,11 @@
 namespace mla {
 
 // `block` (nullptr: nothing happens) was given out for a request of `bytes`.
+template <BlockKind kind = BlockKind::kHeap>
 inline void record_allocation(const void* block, uint64_t bytes, const CallContext& from);
 
-// `block` is about to be freed.
+// `block` is about to be freed. An object that was not seen being allocated is no loss.
+template <BlockKind kind = BlockKind::kHeap>
 inline void record_free(const void* block);
 
 // `block` was given out by a function that itself may have called a hook (operator new over
@@ -32,6 +34,7 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
 
 // realloc in two steps. take_block() forgets the block before the call without counting;
 // then either count_free() when the call succeeded, or restore_block() when it failed.
+template <BlockKind kind = BlockKind::kHeap>
 LiveBlock take_block(const void* block);
 void count_free(const LiveBlock& block);
 void restore_block(const void* block, const LiveBlock& taken);
@@ -63,14 +66,19 @@ void note_allocator_unmapping(uintptr_t start, uint64_t bytes);
 
 // Out of line: the usual case of exact mode, and everything else.
 // The context is passed in registers, so that a hook does not fetch it for what is no sample.
+template <BlockKind kind>
 void record_allocation_exactly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
                                uintptr_t fp);
+template <BlockKind kind>
 void record_free_exactly(const void* block);
+template <BlockKind kind>
 void record_allocation_slowly(const void* block, uint64_t bytes, uintptr_t pc, uintptr_t sp,
                               uintptr_t fp);
+template <BlockKind kind>
 void record_free_slowly(const void* block);
 
 // With sampling, one subtraction and one branch for an allocation that is no sample.
+template <BlockKind kind>
 inline void record_allocation(const void* block, uint64_t bytes, const CallContext& from) {
   const Mode mode = current_mode();
   if (mode == Mode::kSampling) {
@@ -78,10 +86,10 @@ inline void record_allocation(const void* block, uint64_t bytes, const CallConte
     thread_local_state.countdown -= static_cast<int64_t>(bytes | (bytes == 0));
     if (__builtin_expect(thread_local_state.countdown >= 0, 1)) return;
   } else if (__builtin_expect(mode == Mode::kRecording, 1)) {
-    record_allocation_exactly(block, bytes, from.pc, from.sp, from.fp);
+    record_allocation_exactly<kind>(block, bytes, from.pc, from.sp, from.fp);
     return;
   }
-  record_allocation_slowly(block, bytes, from.pc, from.sp, from.fp);
+  record_allocation_slowly<kind>(block, bytes, from.pc, from.sp, from.fp);
 }
 
 // Samples are taken, so that the allocator is known, and the block is none: its free need not be
@@ -90,12 +98,13 @@ inline bool is_passed_over(const void* block) {
   return current_mode() == Mode::kSampling && !may_be_sampled(reinterpret_cast<uintptr_t>(block));
 }
 
+template <BlockKind kind>
 inline void record_free(const void* block) {
   if (is_passed_over(block)) return;
   if (__builtin_expect(current_mode() == Mode::kRecording, 1)) {
-    record_free_exactly(block);
+    record_free_exactly<kind>(block);
   } else {
-    record_free_slowly(block);
+    record_free_slowly<kind>(block);
   }
 }
 

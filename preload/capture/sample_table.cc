@@ -74,13 +74,14 @@ bool SampleTable::insert(const SampledBlock& block, SampledBlock& stale) {
   e->site = block.site;
   e->generation = block.generation;
   e->weight = block.weight;
+  e->kind = block.kind;
   e->address.store(block.address, std::memory_order_release);
   return true;
 }
 
-SampledBlock SampleTable::take(uintptr_t address) {
+SampledBlock SampleTable::take(uintptr_t address, BlockKind kind) {
   Entry* e = find(bucket_of(address).load(std::memory_order_acquire), address);
-  if (e == nullptr) return {};
+  if (e == nullptr || e->kind != kind) return {};
   const SampledBlock block = block_of(*e);
   e->address.store(kEmpty, std::memory_order_release);
   add_to_page(address, false);

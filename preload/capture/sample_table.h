@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "capture/live_map.h"
 #include "capture/sampling.h"
 #include "format/format.h"
 
@@ -26,6 +27,7 @@ struct SampledBlock {
   format::SiteId site = format::SiteId::kNone;
   uint32_t generation = 0;
   SampleWeight weight = {};
+  BlockKind kind = BlockKind::kHeap;
 };
 
 class SampleTable {
@@ -41,8 +43,8 @@ class SampleTable {
   }
   // False if there is no memory. A block already there under this address is returned in `stale`.
   bool insert(const SampledBlock& block, SampledBlock& stale);
-  // Removes and returns the block at `address`; its address is 0 if there is none.
-  SampledBlock take(uintptr_t address);
+  // Removes and returns the block at `address`; its address is 0 if there is none of this kind.
+  SampledBlock take(uintptr_t address, BlockKind kind);
 
   // In a forked child, where no other thread changes it.
   template <class Each>
@@ -74,12 +76,13 @@ class SampleTable {
     format::SiteId site;
     uint32_t generation;
     SampleWeight weight;
+    BlockKind kind;
     Entry* next;
   };
   static_assert(sizeof(Entry) <= 64);
 
   static SampledBlock block_of(const Entry& e) {
-    return {e.address.load(std::memory_order_relaxed), e.site, e.generation, e.weight};
+    return {e.address.load(std::memory_order_relaxed), e.site, e.generation, e.weight, e.kind};
   }
   std::atomic<Entry*>& bucket_of(uintptr_t address) {
     return buckets_[(address >> 3) * 0x9e3779b97f4a7c15ULL >> (64 - kBucketBits)];

@@ -136,15 +136,19 @@ void reset_sampler_after_fork() {
   last_sampling_ns.store(0, kRelaxed);
 }
 
-LiveBlock take_recorded(uintptr_t address) {
+LiveBlock take_recorded(uintptr_t address, BlockKind kind) {
   if (sample_table.may_hold(address)) {
-    const SampledBlock sampled = sample_table.take(address);
+    const SampledBlock sampled = sample_table.take(address, kind);
     if (sampled.address != 0) {
       return {sampled.site, sampled.weight.bytes,  sampled.generation,
-              true,         sampled.weight.blocks, sampled.weight.variance};
+              true,         sampled.weight.blocks, sampled.weight.variance,
+              kind};
     }
   }
-  return exact_blocks_exist.load(kRelaxed) ? live_map.take(address) : LiveBlock{};
+  LiveBlock block;
+  if (exact_blocks_exist.load(kRelaxed)) block = map_of(kind).take(address);
+  block.kind = kind;
+  return block;
 }
 
 }  // namespace mla

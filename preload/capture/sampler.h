@@ -46,12 +46,13 @@ inline bool may_be_sampled(uintptr_t address) {
   return sample_table.may_hold(address) || exact_blocks_exist.load(std::memory_order_relaxed);
 }
 // The same, but also with a look at what was recorded in exact mode.
-inline bool may_be_recorded(uintptr_t address) {
-  return sample_table.may_hold(address) || (exact_blocks_exist.load(std::memory_order_relaxed) &&
-                                            live_map.find(address).site != format::SiteId::kNone);
+inline bool may_be_recorded(uintptr_t address, BlockKind kind) {
+  return sample_table.may_hold(address) ||
+         (exact_blocks_exist.load(std::memory_order_relaxed) &&
+          map_of(kind).find(address).site != format::SiteId::kNone);
 }
 
 // Removes the block from whichever table holds it.
-LiveBlock take_recorded(uintptr_t address);
+LiveBlock take_recorded(uintptr_t address, BlockKind kind);
 
 }  // namespace mla

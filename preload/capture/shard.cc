@@ -160,6 +160,7 @@ void refresh_totals(Shard& shard) {
   h.live_count.fetch_add(shard.alloc_count - shard.freed_count, kRelaxed);
   const uint64_t more = shard.alloc_bytes - shard.freed_bytes;  // modulo 2^64: may be negative
   const uint64_t live = h.live_bytes.fetch_add(more, kRelaxed) + more;
+  if (shard.object_bytes != 0) h.object_bytes.fetch_add(shard.object_bytes, kRelaxed);
   if (ThreadRecord* record = thread_record(shard)) {
     bump(record->alloc_count, shard.alloc_count);
     bump(record->alloc_bytes, shard.alloc_bytes);
@@ -167,7 +168,7 @@ void refresh_totals(Shard& shard) {
     bump(record->freed_bytes, shard.freed_bytes);
   }
   shard.alloc_bytes = shard.alloc_count = 0;
-  shard.freed_bytes = shard.freed_count = 0;
+  shard.freed_bytes = shard.freed_count = shard.object_bytes = 0;
   note_live_bytes(live);
 }
 
@@ -216,7 +217,7 @@ bool reset_shards_after_fork() {
     s->run_left = 0;
     s->events_left = Shard::kEventsPerRefresh;
     s->alloc_bytes = s->alloc_count = 0;
-    s->freed_bytes = s->freed_count = 0;
+    s->freed_bytes = s->freed_count = s->object_bytes = 0;
     s->thread_record = 0;
     for (uint32_t* leaf : s->counters) {
       if (leaf != nullptr) __builtin_memset(leaf, 0, sizeof(uint32_t) * Shard::kSitesPerLeaf);

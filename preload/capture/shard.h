@@ -40,6 +40,7 @@ struct Shard {
   uint64_t alloc_count;
   uint64_t freed_bytes;
   uint64_t freed_count;
+  uint64_t object_bytes;  // of them alive, of BlockKind::kObject; modulo 2^64
   uint64_t name_read_ns;
   uint64_t sampled_at_interval;  // of the distance this thread is counting down; 0: none yet
   uint32_t slow_frees;           // with sampling, those that had to be looked up

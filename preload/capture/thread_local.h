@@ -17,6 +17,7 @@ struct ThreadLocal {
   bool ended;               // its TLS destructors are running
   bool calling_out;   // mla is calling a library: allocations are that library's, not the program's
   bool in_allocator;  // the serving allocator is at work in this thread, called by a hook
+  uint16_t in_domains;  // the wrappers of python/domains.cc that this thread is in, a bit each
 };
 static_assert(sizeof(ThreadLocal) == 40);
 

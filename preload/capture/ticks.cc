@@ -1,9 +1,11 @@
 #include "capture/ticks.h"
 
+#include "capture/arenas.h"
 #include "capture/ledger.h"
 #include "capture/live_map.h"
 #include "capture/module_unload.h"
 #include "capture/peak.h"
+#include "capture/python_stack.h"
 #include "capture/sampler.h"
 #include "capture/shard.h"
 #include "segment/own_memory.h"
@@ -89,6 +91,7 @@ void tick(uint64_t now, bool with_history) {
   if (!lock.held()) return;
   const uint64_t t = now - h.start_monotonic_ns;
   add_point(h, t);
+  h.arena_bytes.store(arena_bytes(), kRelaxed);
   next_point_ns.store(now + h.timeline_interval_ns.load(kRelaxed), kRelaxed);
   h.own_private_bytes.store(own_private_bytes.load(kRelaxed) + shard_bytes.load(kRelaxed),
                             kRelaxed);
@@ -96,7 +99,7 @@ void tick(uint64_t now, bool with_history) {
   add_history(h, t);
   next_history_ns.store(now + h.history_interval_ns.load(kRelaxed), kRelaxed);
   shard_bytes.store(resident_shard_bytes(), kRelaxed);
-  h.own_live_map_bytes.store(live_map.resident_bytes(), kRelaxed);
+  h.own_live_map_bytes.store(live_map.resident_bytes() + object_map.resident_bytes(), kRelaxed);
   drop_unloaded_modules();
 }
 
@@ -105,6 +108,9 @@ void tick(uint64_t now, bool with_history) {
 void tick_if_due(uint64_t now_ns) {
   adjust_sampling(now_ns);
   if (now_ns >= next_point_ns.load(kRelaxed)) tick(sys::now_ns(CLOCK_MONOTONIC), false);
+  if (const PythonReader* python = python_reader.load(std::memory_order_acquire)) {
+    python->at_tick();
+  }
   if (__builtin_expect(something_requested(), 0)) {
     void (*const take_up)() = request_taker.load(std::memory_order_acquire);
     if (take_up != nullptr) take_up();

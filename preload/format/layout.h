@@ -160,6 +160,13 @@ enum class Request : uint64_t {
   kCollect = 8,  // the same, and again after a full collection
 };
 
+// What is recorded of the CPython in the process.
+enum class PythonMode : uint32_t {
+  kNone = 0,     // there is none, or nothing of it can be read
+  kFrames = 1,   // Python stacks, and arenas
+  kObjects = 2,  // also the blocks its allocator serves from arenas
+};
+
 struct SegmentHeader {
   uint64_t magic;
   uint32_t version;
@@ -179,7 +186,7 @@ struct SegmentHeader {
   uint32_t fork_depth;       // forks since the last exec; 0: not a forked child
   uint32_t parent_recorded;  // the parent was recorded by mla too: parent_segment names its file
   uint32_t thp_mode;         // 0 unknown, 1 never, 2 madvise, 3 always
-  uint32_t reserved0;
+  std::atomic<uint32_t> python;  // PythonMode
   uint64_t start_realtime_ns;    // Unix time at which recording began
   uint64_t start_monotonic_ns;   // CLOCK_MONOTONIC at the same instant
   uint64_t process_start_ticks;  // /proc/PID/stat field 22; 0 unknown
@@ -205,6 +212,8 @@ struct SegmentHeader {
   std::atomic<uint64_t> alloc_bytes;
   std::atomic<uint64_t> alloc_count;
   std::atomic<uint64_t> mapped_bytes;     // live bytes of anonymous mappings, exact
+  std::atomic<uint64_t> object_bytes;     // alive in Python's arenas, inherited ones too
+  std::atomic<uint64_t> arena_bytes;      // of address space in Python's arenas, at the last tick
   std::atomic<uint64_t> peak_live_bytes;  // highest live_bytes ever seen
   std::atomic<uint64_t> peak_ns;
   // Which peak table holds the composition: 0 none, 1 kPeakA, 2 kPeakB. Publish field of a peak.

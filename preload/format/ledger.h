@@ -5,7 +5,11 @@
 // The walk that finds this is cut into slices, so a record holds what was seen between started_ns
 // and t_ns; rss_begin and rss_end are the kernel's figure at both ends.
 //
+// Of Python's arenas the parts are object_touched to arena_free_pages, if objects are recorded
+// (LedgerFlag::kObjects) and all of them are (kHeapMap); else only arena_resident is known.
+//
 //   heap_resident = touched_bytes + rounding_bytes + overhead_bytes + pinned_free + free_pages
+//   arena_resident = object_touched + object_rounding + arena_pinned_free + arena_free_pages
 #pragma once
 
 #include <atomic>
@@ -22,6 +26,7 @@ enum class LedgerFlag : uint64_t {
   kNoPagemap = 4,    // /proc/self/pagemap was not readable: files are in no sum
   kStatistics = 8,   // the allocator's own figures are there
   kRangesFull = 16,  // more mappings of mla's own than it keeps a list of
+  kObjects = 32,     // Python's objects are recorded
 };
 
 // The serving allocator's own figures in bytes, 0 where it has none; see docs/why.md.
@@ -72,7 +77,17 @@ struct LedgerRecord {
   uint64_t statistics_ns;  // when `allocator` was read; 0: never
   uint64_t statistics_cost_ns;
   AllocatorStatistics allocator;
-  uint64_t reserved[27];
+
+  uint64_t arena_resident;     // pages of Python's arenas
+  uint64_t arena_bytes;        // of address space in them
+  uint64_t object_live_bytes;  // requested, of the objects met in them
+  uint64_t object_live_blocks;
+  uint64_t object_touched;  // as for the heap; the headers of pools count as free
+  uint64_t object_rounding;
+  uint64_t arena_pinned_free;
+  uint64_t arena_free_pages;
+  uint64_t object_bytes;  // SegmentHeader::object_bytes at t_ns
+  uint64_t reserved[18];
 };
 static_assert(sizeof(LedgerRecord) == 512);
 inline constexpr uint32_t kLedgerSlots = 32;

@@ -6,13 +6,17 @@
 #include "python/object_helper.h"
 #include "python/stack.h"
 #include "segment/module_log.h"
+#include "segment/settings.h"
 
 namespace mla {
 
 namespace {
 
+using format::PythonMode;
+
 // The library, if it was loaded after the start. What was there at the start stays.
 std::atomic<const struct link_map*> late_library;
+PythonMode wanted;
 // Something in it, to ask whether it is still there.
 std::atomic<const void*> late_symbol;
 
@@ -20,20 +24,24 @@ void* find_in(const void* object, const char* name) {
   return find_symbol(static_cast<const struct link_map*>(object), name);
 }
 
-bool attach_if_python(const struct link_map* object) {
-  return find_function(object, "Py_GetVersion") != nullptr && attach_python(object, find_in);
+bool attach_if_python(const struct link_map* object, PythonWish wish) {
+  return find_function(object, "Py_GetVersion") != nullptr && attach_python(object, find_in, wish);
 }
 
 // Called with an object whose code is in the calling thread's stack: it cannot go away now.
 void look_at(const struct link_map* object) {
-  if (late_library.load(std::memory_order_relaxed) != nullptr || !attach_if_python(object)) return;
+  if (late_library.load(std::memory_order_relaxed) != nullptr ||
+      !attach_if_python(object, {true, wanted})) {
+    return;
+  }
   late_symbol.store(find_symbol(object, "Py_GetVersion"), std::memory_order_relaxed);
   late_library.store(object, std::memory_order_release);
 }
 
 }  // namespace
 
-void find_python() {
+void find_python(const Settings& settings) {
+  wanted = settings.python;
   const auto in_process = [](const char* name) -> void* {
     const struct link_map* definer = find_definer(nullptr, name);
     return definer == nullptr ? nullptr : find_function(definer, name);
@@ -41,7 +49,7 @@ void find_python() {
   set_thread_functions(reinterpret_cast<StartThread>(in_process("pthread_create")),
                        reinterpret_cast<int (*)(unsigned long)>(in_process("pthread_detach")));
   for (const struct link_map* o = first_object(); o != nullptr; o = o->l_next) {
-    if (attach_if_python(o)) return;
+    if (attach_if_python(o, {false, wanted})) return;
   }
   module_appeared = look_at;
 }

@@ -4,8 +4,10 @@
 
 namespace mla {
 
+struct Settings;
+
 // In the constructor, within a ReentryGuard.
-void find_python();
+void find_python(const Settings& settings);
 
 // Around a dlclose: while it lasts no code of a Python that was loaded late is called.
 class PythonUnloadScope {

@@ -142,7 +142,9 @@ __attribute__((constructor)) void construct(int, char** argv, char** environment
   {
     ReentryGuard guard;
     describe_serving_allocator();
-    if (recording_started() && settings.python) find_python();
+    if (recording_started() && settings.python != format::PythonMode::kNone) {
+      find_python(settings);
+    }
   }
   finish_start(complaint);
   if (recording_started()) at_quick_exit([] { note_exit(0, false); });  // runs no destructor

@@ -97,4 +97,11 @@ uintptr_t thread_state(const Interpreter& python) {
   return state;
 }
 
+bool holds_gil(const Interpreter& python) {
+  if (python.layout.version < kVersion37 || python.is_finalizing() != 0) return false;
+  const uintptr_t holder = python.current();
+  return holder != 0 && (python.layout.version >= kVersion312 || holder == python.of_thread() ||
+                         is_own(python, holder));
+}
+
 }  // namespace mla

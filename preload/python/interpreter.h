@@ -33,4 +33,7 @@ bool find_interpreter(const void* object, FindSymbol find, Interpreter& to, cons
 // The thread state whose frames the calling thread runs; 0: none, or none that can be trusted now.
 uintptr_t thread_state(const Interpreter& python);
 
+// Whether the calling thread holds the GIL, in an interpreter that is not about to end.
+bool holds_gil(const Interpreter& python);
+
 }  // namespace mla

@@ -2,6 +2,7 @@
 
 #include "capture/lifecycle.h"
 #include "capture/python_stack.h"
+#include "python/domains.h"
 #include "python/memory.h"
 #include "python/object_helper.h"
 #include "segment/segment.h"
@@ -13,6 +14,7 @@ namespace mla {
 namespace {
 
 using format::NodeId;
+using format::PythonMode;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr int32_t kCheckedWalks = 512;
@@ -194,16 +196,33 @@ NodeId read_stack(PythonMemo& memo) {
   return NodeId{node};
 }
 
+void at_tick() { check_domains(python); }
+
 void reset_python_after_fork() {
   reset_code_table_after_fork();
   reset_objects_after_fork();
 }
 
-constexpr PythonReader kReader = {read_stack, reset_python_after_fork};
+constexpr PythonReader kReader = {read_stack, reset_python_after_fork, at_tick};
+
+// What can be had of what is wished for.
+PythonMode take_up_domains(const void* object, FindSymbol find, const PythonWish& wish,
+                           const char* version) {
+  const bool objects = wish.mode == PythonMode::kObjects;
+  const char* why = "it was loaded after the start of the program";
+  const bool wrapped = !wish.late && wrap_domains(object, find, objects, why);
+  if (!objects) return PythonMode::kFrames;
+  if (wrapped) return PythonMode::kObjects;
+  char line[256];
+  Text note(line, sizeof line);
+  note.add("Python ").add(version).add(": ").add(why).add(": its small objects are not recorded");
+  add_note(note.c_str());
+  return PythonMode::kFrames;
+}
 
 }  // namespace
 
-bool attach_python(const void* object, FindSymbol find) {
+bool attach_python(const void* object, FindSymbol find, const PythonWish& wish) {
   const auto version = reinterpret_cast<const char* (*)()>(find(object, "Py_GetVersion"));
   if (version == nullptr || attached.exchange(1, std::memory_order_acq_rel) != 0) return false;
   char text[64];
@@ -219,6 +238,8 @@ bool attach_python(const void* object, FindSymbol find) {
     return true;
   }
   if (!open_code_table(python.layout, python.types)) return true;
+  const PythonMode mode = take_up_domains(object, find, wish, number.c_str());
+  segment.header().python.store(static_cast<uint32_t>(mode), kRelaxed);
   checked_walks_left.store(kCheckedWalks, kRelaxed);
   offer_objects(object, find, python);
   readable.store(1, kRelaxed);

@@ -12,10 +12,15 @@
 
 namespace mla {
 
+struct PythonWish {
+  bool late;  // its code runs already
+  format::PythonMode mode;
+};
+
 // Begins to record the stacks of the CPython that `object` is or has in it, and describes it in the
 // recording, which also says why if that is not possible. False, with nothing done, if there is one
 // already. Call within a ReentryGuard.
-bool attach_python(const void* object, FindSymbol find);
+bool attach_python(const void* object, FindSymbol find, const PythonWish& wish);
 
 // Its library may be about to go: from pause to resume nothing of it is called by events that begin
 // meanwhile. After forget_python() another one may be attached.

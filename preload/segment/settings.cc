@@ -125,9 +125,11 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
   }
   if (const char* python = value_of("MLA_PYTHON")) {
     if (same_text(python, "off")) {
-      settings.python = false;
+      settings.python = format::PythonMode::kNone;
+    } else if (same_text(python, "objects")) {
+      settings.python = format::PythonMode::kObjects;
     } else if (!same_text(python, "frames")) {
-      complain(text, "MLA_PYTHON", python, "off or frames");
+      complain(text, "MLA_PYTHON", python, "off, frames or objects");
     }
   }
   if (const char* sample = value_of("MLA_SAMPLE")) {

@@ -17,8 +17,9 @@ struct Settings {
   uint64_t finest_interval = 0;   // the budget makes it no finer
   uint32_t budget_ppm = 0;        // MLA_BUDGET=PERCENT of CPU time for samples; 0: none
   uint64_t trim_interval_ns = 0;  // MLA_TRIM_INTERVAL=DURATION between two trims; 0: none
-  bool python = true;             // MLA_PYTHON=off: no Python stacks
-  uint32_t unwind_check = 0;      // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
+  // MLA_PYTHON=off, frames or objects. kNone: off.
+  format::PythonMode python = format::PythonMode::kFrames;
+  uint32_t unwind_check = 0;  // MLA_UNWIND_CHECK=N: compare one capture in N; 0: none
 };
 
 // Value of a variable in a NULL-terminated environment, or nullptr.

@@ -72,7 +72,7 @@ void sample_table_pair(benchmark::State& state) {
     const uintptr_t address = blocks.next();
     SampledBlock stale;
     sample_table.insert({address, format::SiteId::kOverflow, 0, {kBlockBytes, 1, 0}}, stale);
-    benchmark::DoNotOptimize(sample_table.take(address));
+    benchmark::DoNotOptimize(sample_table.take(address, BlockKind::kHeap));
   }
 }
 
@@ -83,7 +83,7 @@ void unsampled_free_test(benchmark::State& state) {
   sample_table.insert({elsewhere, format::SiteId::kOverflow, 0, {kBlockBytes, 1, 0}}, stale);
   for ([[maybe_unused]] auto _ : state)
     benchmark::DoNotOptimize(sample_table.may_hold(blocks.next()));
-  sample_table.take(elsewhere);
+  sample_table.take(elsewhere, BlockKind::kHeap);
 }
 
 __attribute__((noinline)) void hook_pair(const void* block, uint64_t bytes) {

@@ -155,6 +155,25 @@ TEST(Ledger, ArenasOfPythonAreTheirOwnBucket) {
   EXPECT_EQ(ledger.mappings[0].site_index, 1);
 }
 
+TEST(Ledger, ArenasOfRecordedObjectsAreLiveOrFree) {
+  Scene scene;
+  scene.add(&LedgerPoint::arenas, 40 * kMiB);
+  scene.walk.arena_bytes = scene.snapshot.totals.arena_bytes = 48 * kMiB;
+  EXPECT_EQ(scene.ledger().bucket(BucketKind::kPythonArenas), 40 * kMiB);
+  scene.walk.objects = true;
+  scene.walk.object_live = scene.walk.object_touched = 8 * kMiB;
+  scene.walk.object_rounding = 1 * kMiB;
+  scene.snapshot.totals.object_bytes = 8 * kMiB;
+  scene.snapshot.totals.live_bytes += 8 * kMiB;
+  const Ledger ledger = scene.ledger();
+  EXPECT_EQ(ledger.bucket(BucketKind::kPythonLive), 9 * kMiB);
+  EXPECT_EQ(ledger.bucket(BucketKind::kPythonFree), 31 * kMiB);
+  EXPECT_EQ(ledger.bucket(BucketKind::kPythonArenas), 0);
+  EXPECT_EQ(ledger.bucket(BucketKind::kLive), 50 * kMiB) << "objects are none of the heap's";
+  EXPECT_EQ(ledger.residual_bytes, static_cast<int64_t>(kMiB));
+  EXPECT_EQ(scene.finding().diagnosis, Diagnosis::kPythonArenas);
+}
+
 TEST(Ledger, AlwaysAddsUp) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 20'000; ++round) {

@@ -5,15 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "capture/allocator_service.h"
 #include "capture/heap_pages.h"
 #include "segment/memory_map.h"
 #include "segment/own_memory.h"
 
 namespace mla {
-
-// The library's own takes its thread's state along.
-AllocatorService allocator_service;
 
 namespace {
 
@@ -31,9 +27,11 @@ class HeapPagesTest : public testing::Test {
  protected:
   void SetUp() override {
     base_ = next_base += 64 * 1024 * kPage;
-    pages_->begin(sites_, 8);
+    begin(nullptr, 0);
   }
-  void TearDown() override { allocator_service = {}; }
+  void begin(HeapPages::Usable usable, uint64_t header) {
+    pages_->begin(live_map, usable, header, sites_, 8);
+  }
   HeapSums count(uint32_t pages, bool resident = true) {
     for (uint32_t i = 0; i < pages; ++i) pages_->count(base_ + i * kPage, resident);
     return pages_->sums();
@@ -89,8 +87,7 @@ TEST_F(HeapPagesTest, SitesShareAPageByTheirBytes) {
 }
 
 TEST_F(HeapPagesTest, RoundingAndHeadersAreCounted) {
-  allocator_service.usable = [](uintptr_t, uint64_t bytes) { return bytes + 8; };
-  allocator_service.header_bytes = 16;
+  begin([](uintptr_t, uint64_t bytes) { return bytes + 8; }, 16);
   enter(base_, 100, 1);
   enter(base_ + 512, 0, 1);
   const HeapSums sums = count(1);

@@ -32,7 +32,7 @@ TEST(SampleTable, AgreesWithAMapUnderChurn) {
       }
       truth[address] = i;
     } else {
-      const SampledBlock taken = table->take(address);
+      const SampledBlock taken = table->take(address, BlockKind::kHeap);
       const auto known = truth.find(address);
       ASSERT_EQ(taken.address != 0, known != truth.end());
       if (known == truth.end()) continue;
@@ -42,7 +42,7 @@ TEST(SampleTable, AgreesWithAMapUnderChurn) {
   }
   for (const auto& [address, site] : truth) {
     ASSERT_TRUE(table->may_hold(address));
-    const SampledBlock taken = table->take(address);
+    const SampledBlock taken = table->take(address, BlockKind::kHeap);
     ASSERT_EQ(format::index(taken.site), site);
   }
 }
@@ -55,7 +55,7 @@ TEST(SampleTable, PagesWithoutSamplesAreKnown) {
   EXPECT_TRUE(table->may_hold(0x7f0000001ff0));
   EXPECT_FALSE(table->may_hold(0x7f0000002000));
   EXPECT_FALSE(table->may_hold(SampleTable::kAddressLimit));
-  EXPECT_EQ(table->take(0x7f0000001010).address, 0x7f0000001010U);
+  EXPECT_EQ(table->take(0x7f0000001010, BlockKind::kHeap).address, 0x7f0000001010U);
   EXPECT_FALSE(table->may_hold(0x7f0000001ff0));
   EXPECT_FALSE(table->insert(block(SampleTable::kAddressLimit, 5), stale));
 }
@@ -70,7 +70,7 @@ TEST(SampleTable, ThreadsWithTheirOwnBlocks) {
         SampledBlock stale;
         ASSERT_TRUE(table->insert(block(address, t), stale));
         ASSERT_EQ(stale.address, 0U);
-        ASSERT_EQ(format::index(table->take(address).site), t);
+        ASSERT_EQ(format::index(table->take(address, BlockKind::kHeap).site), t);
       }
     });
   }

@@ -48,7 +48,7 @@ TEST(Settings, AreRead) {
   EXPECT_STREQ(s.allocator, "jemalloc");
   EXPECT_FALSE(s.follow);
   EXPECT_TRUE(s.reference_unwinder);
-  EXPECT_FALSE(s.python);
+  EXPECT_EQ(s.python, format::PythonMode::kNone);
   EXPECT_EQ(s.unwind_check, 7U);
   EXPECT_EQ(complaint, "");
 }
@@ -70,7 +70,7 @@ TEST(Settings, WhatIsNotUnderstoodIsExplained) {
     std::string complaint;
     const Settings s = read({variable}, &complaint);
     EXPECT_TRUE(s.follow);
-    EXPECT_TRUE(s.python);
+    EXPECT_EQ(s.python, format::PythonMode::kFrames);
     EXPECT_FALSE(s.reference_unwinder);
     EXPECT_EQ(s.unwind_check, 0U);
     EXPECT_EQ(complaint.find(std::string(variable) + " is not understood and was ignored: "), 0U);

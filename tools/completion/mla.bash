@@ -47,7 +47,7 @@ _mla() {
       return
       ;;
     --by) COMPREPLY=($(compgen -W "line function file module" -- "$cur")); return ;;
-    --python) COMPREPLY=($(compgen -W "frames off" -- "$cur")); return ;;
+    --python) COMPREPLY=($(compgen -W "frames objects off" -- "$cur")); return ;;
     --budget) COMPREPLY=($(compgen -W "0.5% 1% 2%" -- "$cur")); return ;;
     --allocators)
       COMPREPLY=($(compgen -W "ptmalloc2 jemalloc tcmalloc mimalloc" -- "${cur##*,}"))

@@ -26,7 +26,7 @@ complete -c mla -n $run -l dir -x -a '(__fish_complete_directories)' -d 'Record 
 complete -c mla -n $run -l sample -x -a '64K 512K 4M' -d 'Record one allocation in so many bytes'
 complete -c mla -n $run -l budget -x -a '0.5% 1% 2%' -d 'CPU time for samples'
 complete -c mla -n $run -l exact -d 'Record every allocation'
-complete -c mla -n $run -l python -x -a 'frames off' -d 'Python stacks'
+complete -c mla -n $run -l python -x -a 'frames objects off' -d 'What to record of CPython'
 complete -c mla -n $run -l no-follow -d 'Do not record programs CMD executes'
 complete -c mla -n $run -l quiet -d 'No progress line and no summary'
 complete -c mla -n $run -x -a '(__fish_complete_subcommand)'

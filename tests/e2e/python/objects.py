@@ -1,104 +1,159 @@
-"""A process whose objects are counted: by mla, and by itself when a line is sent to it.
-
-Commands, one a line: "count" prints gc.get_objects() by type as JSON; "grow N" makes N nodes more;
-"cycles N" leaves N unreachable cycles of a kilobyte and more each; "garbage N" puts N objects into
-gc.garbage; "fork" answers from a forked child from then on; "idle" stops allocating."""
-import gc
-import json
+"""Small objects whose Python line, size and number are known: each kind has a size of its own, in
+the line that makes it; with its header an object is 33 bytes larger. Arguments: the scenes."""
 import os
+import signal
 import sys
 import threading
-import time
+
+COUNT = 2000
+kept = []
 
 
-class Node(object):
-    def __init__(self):
-        self.me = self
-        self.text = "x" * 100 + str(id(self))
+def scene_plain():
+    for _ in range(100 * COUNT):
+        kept.append(bytes(101))
 
 
-class Slots(object):
-    __slots__ = ("a", "b")
+def scene_worker_thread():
+    def work():
+        for _ in range(COUNT):
+            kept.append(bytes(102))
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
-class Mute(object):
-    def __sizeof__(self):
-        raise RuntimeError("mla must not call this")
+def scene_generator():
+    def produce():
+        for _ in range(COUNT):
+            yield bytes(103)
+    kept.extend(produce())
 
 
-class Lump(object):
-    def __init__(self):
-        self.me = self
-        self.block = bytearray(4000)
+def scene_asyncio():
+    import asyncio
+    names = {"asyncio": asyncio, "kept": kept, "COUNT": COUNT}
+    exec(compile(ASYNCHRONOUS, __file__, "exec"), names)
+    names["run"]()
 
 
-class Odd(object):
-    pass
+ASYNCHRONOUS = """
+async def leaf():
+    await asyncio.sleep(0)
+    for _ in range(COUNT):
+        kept.append(bytes(104))
+
+async def several():
+    await asyncio.gather(leaf(), leaf())
+
+def run():
+    asyncio.run(several())
+"""
 
 
-KEPT = [Node() for i in range(1000)] + [Slots() for i in range(500)] + [Mute() for i in range(50)]
-TEXTS = {i: str(i) * 3 for i in range(2000)}
-BUSY = threading.Event()
-BUSY.set()
+def scene_coroutine():
+    """As asyncio does it, whose import alone is worth a hundred megabytes of report."""
+    names = {"kept": kept, "COUNT": COUNT}
+    exec(compile(COROUTINE, __file__, "exec"), names)
+    coroutine = names["outer"]()
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration:
+        pass
 
 
-def name_of(kind):
-    return kind.__name__ if kind.__module__ == "builtins" else kind.__module__ + "." + kind.__name__
+COROUTINE = """
+class Turn:
+    def __await__(self):
+        yield
+
+async def inner():
+    await Turn()
+    for _ in range(COUNT):
+        kept.append(bytes(110))
+
+async def outer():
+    await inner()
+    await inner()
+"""
 
 
-def count():
-    found = {}
-    for thing in gc.get_objects():
-        row = found.setdefault(name_of(type(thing)), [0, 0])
-        row[0] += 1
-        row[1] += 0 if isinstance(thing, Mute) else sys.getsizeof(thing)
-    return found
+def scene_children():
+    for _ in range(COUNT):
+        kept.append(bytes(105))
+    pid = os.fork()
+    if pid == 0:
+        del kept[:COUNT // 2]  # inherited
+        for _ in range(COUNT):
+            kept.append(bytes(106))
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert os.spawnv(os.P_WAIT, sys.executable,
+                     [sys.executable, "-S", "-B", __file__, "spawned"]) == 0
 
 
-def allocate():
-    while True:
-        BUSY.wait()
-        blocks = [bytearray(5000) for i in range(100)]
-        del blocks
-        time.sleep(0.01)
+def scene_spawned():
+    for _ in range(COUNT):
+        kept.append(bytes(107))
+    os._exit(0)
 
 
-def main():
-    thread = threading.Thread(target=allocate)
-    thread.daemon = True
-    thread.start()
-    gc.disable()
-    print(os.getpid())
+def scene_dropped():
+    for _ in range(COUNT):
+        bytes(108)
+
+
+def scene_sizes():
+    for _ in range(COUNT):
+        kept.append(object())
+        kept.append(bytes(479))   # 512: the largest small one
+        kept.append(bytes(480))   # 513: the smallest of malloc's
+        kept.append(bytes(9001))
+
+
+def scene_resized():
+    blocks = [bytearray(201) for _ in range(COUNT)]
+    for block in blocks:
+        block.extend(bytes(2000))  # to malloc, and below back again
+        del block[50:]
+    kept.append(blocks)
+
+
+def scene_tracemalloc():
+    """Stands in front of the allocators, and steps back."""
+    import tracemalloc
+    for _ in range(3):
+        tracemalloc.start()
+        objects = [[] for _ in range(COUNT)]
+        tracemalloc.stop()
+        del objects
+    for _ in range(COUNT):
+        kept.append(bytes(109))
+
+
+def scene_collected():
+    import gc
+
+    class Node(object):
+        pass
+    for _ in range(COUNT):
+        a, b = Node(), Node()
+        a.other, b.other = b, a
+    gc.collect()
+
+
+def scene_killed():
+    sys.stdout.write("done\n")
     sys.stdout.flush()
-    while True:
-        words = sys.stdin.readline().split()
-        if not words:
-            return
-        number = int(words[1]) if len(words) > 1 else 0
-        answer = "ok"
-        if words[0] == "count":
-            answer = json.dumps(count())
-        elif words[0] == "grow":
-            KEPT.extend(Node() for i in range(number))
-        elif words[0] == "cycles":
-            for i in range(number):
-                Lump()
-        elif words[0] == "garbage":
-            gc.garbage.extend(Odd() for i in range(number))
-        elif words[0] == "idle":
-            BUSY.clear()
-            time.sleep(0.1)
-        elif words[0] == "fork":
-            if os.fork() != 0:
-                os.wait()
-                os._exit(0)
-            thread = threading.Thread(target=allocate)
-            thread.daemon = True
-            thread.start()
-            KEPT.append([bytearray(1000) for i in range(1200)])
-            answer = str(os.getpid())
-        print(answer)
-        sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-main()
+if __name__ == "__main__":
+    for scene in sys.argv[1:]:
+        globals()["scene_" + scene]()
+    sys.stdout.write("done\n")
+    sys.stdout.flush()
+    os._exit(0)  # an interpreter that ends frees what is kept

@@ -12,7 +12,7 @@ import harness
 import python_test
 
 SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/schema/py-v1.json")
-SCRIPT = os.path.join(python_test.SCRIPTS, "objects.py")
+SCRIPT = os.path.join(python_test.SCRIPTS, "counted.py")
 
 
 def is_supported(version):
