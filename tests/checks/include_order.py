@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks that every #include follows the architecture. Argument: the source tree.
 
-  hooks -> python -> capture -> segment -> format <- reader <- symbols, series, ledger, history
+  hooks -> python -> capture -> segment -> format <- reader <- symbols <- stacks
+                                                          <- series, ledger, history, verdict
                                                           <- report <- tools
   comparison includes nothing of ours; verdict, report and tools include it
 """
