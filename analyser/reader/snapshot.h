@@ -63,6 +63,7 @@ struct PythonCode {
   format::PythonLines lines_format = format::PythonLines::kNone;
   std::string lines;  // see symbols/python_lines.h
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): of the comparison with 0 that the compiler writes
   friend auto operator<=>(const PythonCode&, const PythonCode&) = default;
 };
 

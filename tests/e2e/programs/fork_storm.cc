@@ -18,11 +18,23 @@ std::atomic<int> good;
 
 std::atomic<unsigned> next_path;
 
-__attribute__((noinline)) void* by_path(unsigned path, unsigned turns, size_t bytes) {
+// Each bit of `path` leads through another function, and so to another stack.
+void* by_path(unsigned path, unsigned turns, size_t bytes);
+
+__attribute__((noinline)) void* to_the_left(unsigned path, unsigned turns, size_t bytes) {
+  void* volatile block = by_path(path, turns, bytes);
+  return block;
+}
+
+__attribute__((noinline)) void* to_the_right(unsigned path, unsigned turns, size_t bytes) {
+  void* volatile block = by_path(path, turns, bytes);
+  return block;
+}
+
+void* by_path(unsigned path, unsigned turns, size_t bytes) {
   if (turns == 0) return std::malloc(bytes);
-  // Two calls, so that each bit of `path` gives another stack.
-  void* volatile block =
-      (path & 1) != 0 ? by_path(path >> 1, turns - 1, bytes) : by_path(path >> 1, turns - 1, bytes);
+  const auto next = (path & 1) != 0 ? to_the_left : to_the_right;
+  void* volatile block = next(path >> 1, turns - 1, bytes);
   return block;
 }
 
