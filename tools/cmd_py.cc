@@ -13,6 +13,7 @@
 #include "reader/directory.h"
 #include "reader/error.h"
 #include "reader/reader.h"
+#include "report/units.h"
 #include "terminal.h"
 
 namespace mla {
@@ -45,6 +46,8 @@ const char* phase(ObjectsState state) {
   }
 }
 
+std::string seconds_text(const Options& options) { return human_seconds(options.timeout_s); }
+
 [[noreturn]] void refuse(const Options& options, ObjectsState state) {
   switch (state) {
     case ObjectsState::kNotSupported:
@@ -55,6 +58,10 @@ const char* phase(ObjectsState state) {
     case ObjectsState::kNoMemory:
       throw Error(options.recording, "had no memory to count with",
                   "free some: 16 bytes for each object are needed for a moment");
+    case ObjectsState::kNotCollected:
+      throw Error(options.recording, "its gc.collect() failed", "count without --collect");
+    case ObjectsState::kEnding:
+      throw Error(options.recording, "its interpreter is at its end", "ask it while it works");
     default:
       throw Error(options.recording, "could not list its objects", "try again");
   }
@@ -95,13 +102,13 @@ void ask(LiveRecording& recording, const Options& options) {
   recording.withdraw(request);
   if (!taken_up) {
     throw Error(options.recording,
-                "no thread that runs Python allocated memory for " +
-                    std::to_string(static_cast<int>(options.timeout_s)) + " s",
+                "did not come to a place to count from within " + seconds_text(options) +
+                    ": no thread that runs Python called malloc often enough",
                 "have it do some work, such as a request, or wait longer with --timeout");
   }
   throw Error(options.recording,
               "it still " + std::string(phase(recording.objects_state())) + " after " +
-                  std::to_string(static_cast<int>(options.timeout_s)) + " s",
+                  seconds_text(options),
               is_over(old) || old == ObjectsState::kNone
                   ? "wait longer with --timeout, or ask for the result later with --last"
                   : "an earlier count is still under way: ask later with --last");

@@ -26,11 +26,6 @@ const char* label(BucketKind kind) {
 
 double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
-std::string share(uint64_t part, uint64_t whole) {
-  const std::string text = percent(part, whole);
-  return std::string(text.size() < 7 ? 7 - text.size() : 0, ' ') + text;
-}
-
 std::string right(const std::string& text, size_t width) {
   return std::string(text.size() < width ? width - text.size() : 0, ' ') + text;
 }
@@ -91,7 +86,12 @@ class WhyText {
     constexpr size_t kBytes = 11;
     constexpr size_t kTaken = 2 + kName + kBytes + 9 + 2;
     out_ << "  " << name << std::string(kName - std::min(kName, name.size()), ' ')
-         << right(sign + human_bytes(bytes), kBytes) << ' ' << share(bytes, ledger_.rss_bytes);
+         << right(sign + human_bytes(bytes), kBytes) << ' '
+         << right(sign + percent(bytes, ledger_.rss_bytes), 7);
+    if (*sign != 0) {  // a bar would say that it is there
+      out_ << '\n';
+      return;
+    }
     const double cells = static_cast<double>(width_ - kTaken) * static_cast<double>(bytes) /
                          static_cast<double>(std::max<uint64_t>(ledger_.rss_bytes, 1));
     const std::string drawn = bar(std::min(cells, static_cast<double>(width_ - kTaken)));

@@ -39,7 +39,7 @@ std::vector<Line> lines_of(const std::vector<const Frame*>& stack) {
   const bool python = std::any_of(stack.begin(), stack.end(), is_python);
   bool at_leaf = true;
   for (const Frame* frame : stack) {
-    if (at_leaf && is_own_frame(*frame)) continue;
+    if (is_own_frame(*frame)) continue;
     // Below the line of Python that allocates, everything is how Python does it.
     at_leaf = at_leaf && (python ? !is_python(frame) : is_allocation_plumbing(*frame));
     Line line{printable(frame_label(*frame)), source_of(*frame), at_leaf};

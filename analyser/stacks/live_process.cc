@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
+#include <future>
 
 #include "reader/error.h"
 #include "reader/process.h"
@@ -43,8 +45,28 @@ pid_t checked_process(pid_t given) {
   return pid;
 }
 
+// Threads made while one exists have the signals of job control blocked, too.
+class JobControlHeld {
+ public:
+  JobControlHeld() {
+    sigset_t stops;
+    sigemptyset(&stops);
+    for (const int signal : {SIGTSTP, SIGTTIN, SIGTTOU}) sigaddset(&stops, signal);
+    pthread_sigmask(SIG_BLOCK, &stops, &before_);
+  }
+  ~JobControlHeld() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  JobControlHeld(const JobControlHeld&) = delete;
+  JobControlHeld& operator=(const JobControlHeld&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+// The first thread, unless it has ended: others may be gone in a moment.
 pid_t living_thread(pid_t pid) {
-  for (const pid_t tid : thread_ids(pid)) {
+  std::vector<pid_t> candidates = thread_ids(pid);
+  candidates.insert(candidates.begin(), pid);
+  for (const pid_t tid : candidates) {
     const char state = describe_thread(pid, tid).state;
     if (state != 'Z' && state != 'X') return tid;
   }
@@ -120,7 +142,14 @@ std::vector<std::string> LiveProcess::arguments() const {
   return arguments;
 }
 
+// All of it is done by a thread of its own, with whose end the kernel lets go of whatever is still
+// held. Meanwhile nobody can stop mla itself from a terminal, and the process with it.
 LiveProcess::Moment LiveProcess::look(const std::function<void()>& copy) {
+  const JobControlHeld held;
+  return std::async(std::launch::async, [&] { return look_from_here(copy); }).get();
+}
+
+LiveProcess::Moment LiveProcess::look_from_here(const std::function<void()>& copy) {
   using Clock = LiveMemory::Clock;
   Moment moment;
   Clock::time_point began;

@@ -65,6 +65,8 @@ class LiveProcess {
   Moment look(const std::function<void()>& copy);
 
  private:
+  Moment look_from_here(const std::function<void()>& copy);
+
   pid_t pid_;
   // A thread that is alive: the first one may have ended, and /proc shows nothing of it then.
   pid_t alive_;

@@ -27,11 +27,14 @@ constexpr int kPollsWithoutPause = 200;
 // Calls that the kernel does not make again by itself after it was interrupted, and that have done
 // nothing when they return EINTR.
 constexpr long kNotRestarted[] = {  // NOLINT(google-runtime-int): as in <sys/syscall.h>
-    SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_rt_sigtimedwait,
-    SYS_semop,      SYS_semtimedop,  SYS_io_getevents, SYS_io_pgetevents,
-    SYS_read,       SYS_recvfrom,    SYS_recvmsg,      SYS_accept,
-    SYS_accept4};
+    SYS_epoll_wait,    SYS_epoll_pwait, SYS_epoll_pwait2, SYS_rt_sigtimedwait,
+    SYS_semop,         SYS_semtimedop,  SYS_io_getevents, SYS_io_pgetevents,
+    SYS_read,          SYS_recvfrom,    SYS_recvmsg,      SYS_accept,
+    SYS_accept4,       SYS_readv,       SYS_recvmmsg,     SYS_write,
+    SYS_writev,        SYS_sendto,      SYS_sendmsg,      SYS_sendmmsg,
+    SYS_io_uring_enter};
 constexpr int64_t kRestartUnlessHandled = 514;  // ERESTARTNOHAND of the kernel
+constexpr int64_t kRestartByCall = 516;         // ERESTART_RESTARTBLOCK
 
 long trace(decltype(PTRACE_SEIZE) request, uint32_t tid, uintptr_t address, uintptr_t data) {
   return ptrace(request, static_cast<pid_t>(tid), reinterpret_cast<void*>(address),
@@ -64,7 +67,8 @@ void refuse_to_trace(pid_t pid, int error) {
               "run mla as root; in a container with CAP_SYS_PTRACE");
 }
 
-StoppedThreads::StoppedThreads(pid_t pid, int patience_ms) {
+StoppedThreads::StoppedThreads(pid_t pid, int patience_ms)
+    : has_filter_(status_field(pid, "Seccomp") == "2") {
   try {
     // A thread that is not stopped yet may make another one meanwhile.
     for (int round = 0; round < kRoundsForNewThreads && seize_new(pid); ++round) {
@@ -136,13 +140,15 @@ void StoppedThreads::wait_for_stops(int patience_ms) {
 
 // The program must not see EINTR when there was no signal for it: the kernel is asked to make the
 // call again, as it does most others. If a handler is to run now, it returns EINTR all the same.
-void StoppedThreads::make_again(uint32_t tid, user_regs_struct user) {
+void StoppedThreads::make_again(uint32_t tid, user_regs_struct user) const {
   const auto call = static_cast<int64_t>(user.orig_rax);
-  if (static_cast<int64_t>(user.rax) != -EINTR ||
-      std::find(std::begin(kNotRestarted), std::end(kNotRestarted), call) ==
-          std::end(kNotRestarted)) {
-    return;
-  }
+  const auto result = static_cast<int64_t>(user.rax);
+  const bool not_restarted =
+      result == -EINTR && std::find(std::begin(kNotRestarted), std::end(kNotRestarted), call) !=
+                              std::end(kNotRestarted);
+  // restart_syscall, with the rest of a time-out, may be a call that a filter kills for.
+  const bool filtered = call >= 0 && result == -kRestartByCall && has_filter_;
+  if (!not_restarted && !filtered) return;
   user.rax = static_cast<uint64_t>(-kRestartUnlessHandled);
   iovec from{&user, sizeof user};
   ptrace(PTRACE_SETREGSET, static_cast<pid_t>(tid), NT_PRSTATUS, &from);
@@ -166,7 +172,7 @@ pid_t StoppedThreads::stopped_tid() const {
   return 0;
 }
 
-// Those that did not stop cannot be let go: the kernel does so when mla ends.
+// Those that did not stop cannot be let go: the kernel does so when the tracing thread ends.
 void StoppedThreads::release() {
   for (size_t i = 0; i < threads_.size(); ++i) {
     if (!stops_[i].stopped) continue;

@@ -1,4 +1,5 @@
-// The threads of a process, standing still while the object lives.
+// The threads of a process, standing still while the object lives. Threads that did not come to
+// stand in time are let go when the thread that made the object ends: give it one of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -37,9 +38,10 @@ class StoppedThreads {
   bool seize_new(pid_t pid);
   void wait_for_stops(int patience_ms);
   void read_registers(size_t i);
-  static void make_again(uint32_t tid, user_regs_struct user);
+  void make_again(uint32_t tid, user_regs_struct user) const;
   void release();
 
+  bool has_filter_;  // seccomp
   std::vector<TargetThread> threads_;
   std::vector<Stop> stops_;  // beside threads_
   Clock::time_point began_;

@@ -205,6 +205,7 @@ bool take_up() {
   return false;
 }
 
+constexpr uint64_t kFreshWalkNs = 2'000'000'000;
 constexpr uint64_t kRequests =
     static_cast<uint64_t>(Request::kLedger) | static_cast<uint64_t>(Request::kTrim);
 
@@ -223,7 +224,8 @@ void do_requests(uint64_t now, bool& asked) {
       h.request.fetch_or(static_cast<uint64_t>(Request::kTrim), kRelaxed);
     }
   }
-  if (asked) work->walking = false;  // what was seen so far is too old
+  // What was seen so far is too old; but who asks again and again is to see the end of a walk.
+  if (asked && now - work->started_ns > kFreshWalkNs) work->walking = false;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What mla keeps in each thread's static TLS: 40 bytes, because that space is scarce for everyone.
+// What mla keeps in each thread's static TLS: 48 bytes, because that space is scarce for everyone.
 #pragma once
 
 #include <atomic>
@@ -13,13 +13,14 @@ struct ThreadLocal {
   Shard* shard;       // nullptr until the thread's first event, and again once it has ended
   uintptr_t busy_at;  // an address in the frame that set `busy`
   uintptr_t last_recorded;  // address of the block this thread recorded last
+  uintptr_t domains_at;     // an address in the frame of the outermost wrapper of in_domains
   bool busy;                // this thread is inside mla: events are forwarded and not recorded
   bool ended;               // its TLS destructors are running
   bool calling_out;   // mla is calling a library: allocations are that library's, not the program's
   bool in_allocator;  // the serving allocator is at work in this thread, called by a hook
   uint16_t in_domains;  // the wrappers of python/domains.cc that this thread is in, a bit each
 };
-static_assert(sizeof(ThreadLocal) == 40);
+static_assert(sizeof(ThreadLocal) == 48);
 
 extern __thread ThreadLocal thread_local_state __attribute__((tls_model("initial-exec")));
 

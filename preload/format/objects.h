@@ -23,6 +23,8 @@ enum class ObjectsState : uint32_t {
   kNoThread = 7,      // the thread that counts could not be started
   kNoMemory = 8,
   kNotListed = 9,  // the interpreter could not list its objects
+  kNotCollected = 10,
+  kEnding = 11,  // the interpreter was at its end
   kCount,
 };
 

@@ -18,14 +18,16 @@ bool find_api(const void* object, FindSymbol find, PythonApi& to) {
   };
   get("PyUnstable_GC_VisitObjects", to.visit_objects);
   return get("PyGILState_Ensure", to.lock) && get("PyGILState_Release", to.unlock) &&
-         get("PyImport_ImportModule", to.import) && get("PyObject_GetAttrString", to.attribute) &&
-         get("PyObject_CallObject", to.call) && get("PyList_Size", to.list_size) &&
-         get("PyList_GetItem", to.list_item) && get("PyTuple_Size", to.tuple_size) &&
-         get("PyTuple_GetItem", to.tuple_item) && get("PyDict_GetItemString", to.dict_item) &&
-         get("PyLong_AsSsize_t", to.to_integer) && get("PyObject_IsTrue", to.is_true) &&
-         get("PyUnicode_AsUTF8", to.to_utf8) && get("PyErr_Clear", to.clear_error) &&
-         get("Py_DecRef", to.release) && get("PyUnicode_InternFromString", to.intern) &&
-         get("_PyType_Lookup", to.lookup) && get("PyMethodDescr_Type", to.method_descriptor_type);
+         get("Py_IsInitialized", to.is_initialized) && get("Py_IncRef", to.retain) &&
+         get("PyImport_ImportModuleLevel", to.import_level) &&
+         get("PyObject_GetAttrString", to.attribute) && get("PyObject_CallObject", to.call) &&
+         get("PyList_Size", to.list_size) && get("PyList_GetItem", to.list_item) &&
+         get("PyTuple_Size", to.tuple_size) && get("PyTuple_GetItem", to.tuple_item) &&
+         get("PyDict_GetItemString", to.dict_item) && get("PyLong_AsSsize_t", to.to_integer) &&
+         get("PyObject_IsTrue", to.is_true) && get("PyUnicode_AsUTF8", to.to_utf8) &&
+         get("PyErr_Clear", to.clear_error) && get("Py_DecRef", to.release) &&
+         get("PyUnicode_InternFromString", to.intern) && get("_PyType_Lookup", to.lookup) &&
+         get("PyMethodDescr_Type", to.method_descriptor_type);
 }
 
 }  // namespace mla

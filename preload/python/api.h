@@ -12,9 +12,11 @@ namespace mla {
 using Object = char*;
 
 struct PythonApi {
-  int (*lock)();                  // PyGILState_Ensure
-  void (*unlock)(int state);      // PyGILState_Release
-  Object (*import)(const char*);  // PyImport_ImportModule
+  int (*lock)();              // PyGILState_Ensure
+  void (*unlock)(int state);  // PyGILState_Release
+  int (*is_initialized)();    // without the lock, too
+  // PyImport_ImportModuleLevel: what the program has in the place of __import__ is not called.
+  Object (*import_level)(const char*, Object, Object, Object, int level);
   Object (*attribute)(Object, const char*);
   Object (*call)(Object callable, Object arguments);
   int64_t (*list_size)(Object);
@@ -26,12 +28,15 @@ struct PythonApi {
   int (*is_true)(Object);
   const char* (*to_utf8)(Object);
   void (*clear_error)();
+  void (*retain)(Object);                      // Py_IncRef
   void (*release)(Object);                     // Py_DecRef
   Object (*intern)(const char*);               // PyUnicode_InternFromString
   Object (*lookup)(Object type, Object name);  // _PyType_Lookup: borrowed, runs no code
   // Since 3.12: calls visit() for each object of the collector, without a list of them. Or nullptr.
   void (*visit_objects)(int (*visit)(Object, void*), void* argument);
   Object method_descriptor_type;
+
+  Object import_gc() const { return import_level("gc", nullptr, nullptr, nullptr, 0); }
 };
 
 // False if one of them is missing.

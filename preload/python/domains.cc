@@ -59,12 +59,14 @@ bool with_objects;
 // what it called stands in a ring, which only a call of the first table leaves.
 class DomainCall {
  public:
-  explicit DomainCall(const Layer& layer)
-      : outer_(thread_local_state.in_domains),
-        below_((outer_ & layer.bit) != 0 ? *layer.first : layer.below) {
+  __attribute__((always_inline)) explicit DomainCall(const Layer& layer)
+      : outer_(calls_around()), below_((outer_ & layer.bit) != 0 ? *layer.first : layer.below) {
     ThreadLocal& local = thread_local_state;
     local.in_domains = outer_ | layer.bit;
-    if (outer_ == 0) local.last_recorded = 0;
+    if (outer_ == 0) {
+      local.domains_at = here();
+      local.last_recorded = 0;
+    }
     countdown_ = local.countdown;
   }
   ~DomainCall() { thread_local_state.in_domains = outer_; }
@@ -79,6 +81,16 @@ class DomainCall {
   }
 
  private:
+  __attribute__((always_inline)) static uintptr_t here() {
+    return reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  }
+  // A handler may have left by siglongjmp out of a call: its frame is gone if this one is as far
+  // out on the stack.
+  __attribute__((always_inline)) static uint16_t calls_around() {
+    const ThreadLocal& local = thread_local_state;
+    return local.in_domains != 0 && here() >= local.domains_at ? 0 : local.in_domains;
+  }
+
   // A debugging allocator puts up to 16 bytes in front of what malloc served. With sampling most
   // blocks are recorded nowhere, but a hook that was called has counted down.
   bool is_mallocs(const void* block) const {

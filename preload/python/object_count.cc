@@ -1,5 +1,6 @@
 #include "python/object_count.h"
 
+#include "capture/arenas.h"
 #include "segment/own_memory.h"
 #include "segment/sys.h"
 
@@ -140,7 +141,7 @@ ObjectsState ObjectCount::run(TypeTable& types) {
   if (others_.open()) {
     state = ObjectsState::kNotListed;
     sizeof_name_ = api_.intern("__sizeof__");
-    const Object gc = sizeof_name_ == nullptr ? nullptr : api_.import("gc");
+    const Object gc = sizeof_name_ == nullptr ? nullptr : api_.import_gc();
     if (gc != nullptr && list_objects(gc)) {
       count_garbage(gc);
       state = ObjectsState::kDone;
@@ -160,7 +161,11 @@ bool ObjectCount::list_objects(Object gc) {
     return true;
   }
   const Object function = api_.attribute(gc, "get_objects");
-  const Object list = function == nullptr ? nullptr : api_.call(function, nullptr);
+  Object list = nullptr;
+  if (function != nullptr) {
+    const UnrecordedScope unrecorded;  // the list is mla's, not the program's
+    list = api_.call(function, nullptr);
+  }
   if (function != nullptr) api_.release(function);
   if (list == nullptr) return false;
   const int64_t count = api_.list_size(list);
@@ -264,6 +269,7 @@ void ObjectCount::describe(TypeCount& row) {
     row.name_hash = (row.name_hash ^ static_cast<unsigned char>(*c)) * 0x100000001b3ULL;
   }
   row.name_hash |= 1;
+  api_.retain(row.type);
   const auto flags = field<uint64_t>(row.type, TypeLayout::kFlags);
   // _PyType_PreHeaderSize(): the places of a managed dict and, since 3.12, of weak references.
   const uint64_t managed = version_ >= kVersion312   ? 3U << 3

@@ -1,5 +1,6 @@
-// One count of the objects of CPython by type. Runs with the interpreter's lock held, allocates
-// from mla's own memory only, and changes nothing but, for a moment, reference counts.
+// One count of the objects of CPython by type. Runs with the interpreter's lock held. Its tables
+// are mla's own memory; up to 3.11 the collector makes a list of its objects, which is not
+// recorded.
 //
 // The collector's objects are listed by itself. From each of them its tp_traverse leads to the
 // others: those without a place in the collector (str, bytes, int) and the containers it has let go
@@ -76,7 +77,8 @@ class ObjectCount {
  public:
   explicit ObjectCount(const PythonApi& api, uint16_t version) : api_(api), version_(version) {}
 
-  // kDone, or why there is no count. `types` is filled, whose memory is then the caller's.
+  // kDone, or why there is no count. `types` is filled; its memory and a reference to each type in
+  // it are then the caller's.
   format::ObjectsState run(TypeTable& types);
 
   const format::ObjectTotals& totals() const { return totals_; }

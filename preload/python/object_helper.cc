@@ -37,6 +37,10 @@ int (*detach_thread)(unsigned long);
 std::atomic<uint32_t> supported;
 std::atomic<uint32_t> running;
 
+// Of the one helper there is at a time.
+bool with_collection;
+uint64_t signals_of_starter;
+
 // The counts by type of the last time and of this one.
 TypeTable last_types;
 TypeTable types;
@@ -178,7 +182,7 @@ bool read_gc_stats(Object gc) {
 }
 
 uint32_t read_gc() {
-  const Object gc = api.import("gc");
+  const Object gc = api.import_gc();
   if (gc == nullptr) return 0;
   uint32_t flags = 0;
   if (read_triple(gc, "get_threshold", &GcGeneration::threshold) &&
@@ -193,16 +197,23 @@ uint32_t read_gc() {
   return flags;
 }
 
+// The types of a count are held as long as something of them is read.
+void let_go_of_types() {
+  types.for_each([](const TypeCount& row) { api.release(row.type); });
+}
+
+void drop_types() {
+  let_go_of_types();
+  types.close();
+}
+
 ObjectsState count(uint32_t& flags) {
   PythonObjects& r = result();
   set_state(ObjectsState::kCounting);
   ObjectCount one(api, python.layout.version);
   if (!types.open()) return ObjectsState::kNoMemory;
   const ObjectsState state = one.run(types);
-  if (state != ObjectsState::kDone) {
-    types.close();
-    return state;
-  }
+  if (state != ObjectsState::kDone) return state;
   r.now = one.totals();
   r.garbage = one.garbage();
   if (one.others_cut()) flags |= static_cast<uint32_t>(ObjectsFlag::kOthersCut);
@@ -216,23 +227,25 @@ ObjectsState collect(uint32_t& flags) {
   const ObjectsState state = count(flags);
   if (state != ObjectsState::kDone) return state;
   r.uncollected = r.now;
-  types.close();
+  drop_types();
   set_state(ObjectsState::kCollecting);
   const uint64_t begin = since_start();
   // Not PyGC_Collect(), which does nothing while the program has the collector disabled.
-  const Object gc = api.import("gc");
+  const Object gc = api.import_gc();
   const Object found = gc == nullptr ? nullptr : ask_gc(gc, "collect");
   r.collect_ns = since_start() - begin;
   r.collected = integer_of(found);
   if (found != nullptr) api.release(found);
   if (gc != nullptr) api.release(gc);
+  api.clear_error();
+  if (found == nullptr) return ObjectsState::kNotCollected;
   r.rss_after = read_resident_memory().rss;
   flags |= static_cast<uint32_t>(ObjectsFlag::kCollected);
   return ObjectsState::kDone;
 }
 
 // Within the interpreter's lock.
-ObjectsState count_all(bool with_collection) {
+ObjectsState count_all() {
   PythonObjects& r = result();
   const uint64_t begin = since_start();
   const uint64_t before_t_ns = counts == 0 ? 0 : r.t_ns;
@@ -254,22 +267,30 @@ ObjectsState count_all(bool with_collection) {
   r.flags.store(flags, kRelaxed);
   r.t_ns = since_start();
   r.held_ns = r.t_ns - begin - r.collect_ns;
+  let_go_of_types();
   last_types.close();
-  last_types = types;
+  last_types = types;  // addresses and hashes, to compare with
   types = TypeTable();
   r.counts.store(++counts, kRelaxed);
   return ObjectsState::kDone;
 }
 
-void* run_helper(void* with_collection) {
+void* run_helper(void*) {
   sys::call(SYS_prctl, 15 /* PR_SET_NAME */, sys::arg("mla-objects"));
+  // What a finalizer starts inherits the signals of this thread: those of any of the program's.
+  sys::call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::arg(&signals_of_starter), 0, 8);
   const uint64_t begin = since_start();
-  const int lock = api.lock();
-  result().waited_ns = since_start() - begin;
-  const ObjectsState state = count_all(with_collection != nullptr);
-  api.unlock(lock);
-  running.store(0, std::memory_order_release);
+  ObjectsState state = ObjectsState::kEnding;
+  // The interpreter may have ended since the tick.
+  if (api.is_initialized() != 0 && python.is_finalizing() == 0) {
+    const int lock = api.lock();
+    result().waited_ns = since_start() - begin;
+    state = count_all();
+    if (types.size() != 0) drop_types();
+    api.unlock(lock);
+  }
   set_state(state);
+  running.store(0, std::memory_order_release);
   return nullptr;
 }
 
@@ -289,15 +310,14 @@ void take_up_request() {
   }
   const uint64_t asked = request.fetch_and(~kRequests, kRelaxed);
   set_state(ObjectsState::kWaiting);
-  static char collecting;
-  void* const argument =
-      (asked & static_cast<uint64_t>(Request::kCollect)) != 0 ? &collecting : nullptr;
+  with_collection = (asked & static_cast<uint64_t>(Request::kCollect)) != 0;
   unsigned long thread = 0;
-  const SignalsHeld held;  // the thread inherits that
+  const SignalsHeld held;
+  signals_of_starter = held.before();
   const AllocatorQuestion question;
-  if (start_thread(&thread, nullptr, run_helper, argument) != 0) {
-    running.store(0, kRelaxed);
+  if (start_thread(&thread, nullptr, run_helper, nullptr) != 0) {
     set_state(ObjectsState::kNoThread);
+    running.store(0, std::memory_order_release);
     return;
   }
   detach_thread(thread);

@@ -41,6 +41,7 @@ mla_program_test(e2e mla_py ${MLA_E2E}/mla_py_test.py system)
 mla_program_test(e2e mla_py_versions ${MLA_E2E}/mla_py_test.py versions)
 mla_program_test(e2e stacks ${MLA_E2E}/stacks_test.py usual)
 mla_program_test(e2e stacks_versions ${MLA_E2E}/stacks_test.py versions)
+set_tests_properties(e2e.python_objects_versions PROPERTIES TIMEOUT 5400)
 set_tests_properties(e2e.python_versions e2e.python_objects_versions e2e.stacks_versions
   PROPERTIES LABELS "e2e;long")
 mla_program_test(e2e why ${MLA_E2E}/why_test.py usual)

@@ -156,11 +156,24 @@ class Counted(harness.Case):
         [report] = self.reports()
         self.assertEqual(report["status"], "killed")
 
+    def test_calls_that_every_thread_takes_part_in(self):
+        """glibc has each thread answer a signal; one that had it blocked would be waited for."""
+        process = self.begin()
+        for _ in range(20):
+            asking = subprocess.Popen(
+                [harness.BIN, "py", "--json", str(process.pid)], stdout=subprocess.DEVNULL,
+                env=dict(harness.plain_environment(), MLA_DIR=self.recordings))
+            while asking.poll() is None:
+                self.assertEqual(self.tell(process, "setgid 50"), "ok")
+            self.assertEqual(asking.returncode, 0)
+
     def test_what_cannot_be_counted(self):
         process = self.begin()
         self.assertIn("its objects were never counted", self.refused("--last", process.pid))
+        self.tell(process, "spoil")
+        self.assertIn("its gc.collect() failed", self.refused("--collect", process.pid))
         self.tell(process, "idle")
-        self.assertIn("no thread that runs Python allocated memory for 1 s",
+        self.assertIn("no thread that runs Python called malloc often enough",
                       self.refused("--timeout", "1", process.pid))
         process.kill()
         process.wait()

@@ -2,7 +2,8 @@
 
 Commands, one a line: "count" prints gc.get_objects() by type as JSON; "grow N" makes N nodes more;
 "cycles N" leaves N unreachable cycles of a kilobyte and more each; "garbage N" puts N objects into
-gc.garbage; "fork" answers from a forked child from then on; "idle" stops allocating."""
+gc.garbage; "setgid N" sets the group it has N times, which every thread must take part in; "spoil"
+breaks gc.collect(); "fork" answers from a forked child from then on; "idle" stops allocating."""
 import gc
 import json
 import os
@@ -85,6 +86,11 @@ def main():
                 Lump()
         elif words[0] == "garbage":
             gc.garbage.extend(Odd() for i in range(number))
+        elif words[0] == "setgid":
+            for i in range(number):
+                os.setgid(os.getgid())
+        elif words[0] == "spoil":
+            gc.collect = None
         elif words[0] == "idle":
             BUSY.clear()
             time.sleep(0.1)
