@@ -37,16 +37,6 @@ std::string right(const std::string& text, size_t width) {
   return std::string(text.size() < width ? width - text.size() : 0, ' ') + text;
 }
 
-std::string with_separators(uint64_t number) {
-  const std::string digits = std::to_string(number);
-  std::string text;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i != 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
 // Of the difference: "+12", "-3", "-" when there is none.
 template <class Format>
 std::string with_sign(uint64_t now, uint64_t before, Format format) {
@@ -57,7 +47,7 @@ std::string with_sign(uint64_t now, uint64_t before, Format format) {
 }
 
 std::string signed_count(uint64_t now, uint64_t before) {
-  return with_sign(now, before, with_separators);
+  return with_sign(now, before, with_commas);
 }
 
 std::string signed_bytes(uint64_t now, uint64_t before) {
@@ -87,10 +77,10 @@ class ObjectsText {
     out_ << style_.bold() << cut_right(command_of(snapshot_.process), options_.width)
          << style_.off() << "\npid " << snapshot_.process.pid << ", CPython "
          << printable(snapshot_.process.python_version) << '\n'
-         << with_separators(objects_.now.tracked_count) << " objects of the collector, "
-         << human_bytes(objects_.now.tracked_bytes) << "; "
-         << with_separators(objects_.now.other_count) << " others reached from them, "
-         << human_bytes(objects_.now.other_bytes) << "; " << objects_.type_count << " types\n";
+         << with_commas(objects_.now.tracked_count) << " objects of the collector, "
+         << human_bytes(objects_.now.tracked_bytes) << "; " << with_commas(objects_.now.other_count)
+         << " others reached from them, " << human_bytes(objects_.now.other_bytes) << "; "
+         << objects_.type_count << " types\n";
     if (!options_.fresh) {
       out_ << "counted " << human_seconds(seconds(objects_.t_ns)) << " after the start\n";
     }
@@ -103,9 +93,8 @@ class ObjectsText {
     const uint64_t before = count_of(objects_.uncollected);
     out_ << '\n'
          << "A full collection of " << milliseconds(objects_.collect_ns) << " found "
-         << with_separators(objects_.collected)
-         << " unreachable objects: " << with_separators(before) << " objects became "
-         << with_separators(count_of(objects_.now)) << ", "
+         << with_commas(objects_.collected) << " unreachable objects: " << with_commas(before)
+         << " objects became " << with_commas(count_of(objects_.now)) << ", "
          << human_bytes(bytes_of(objects_.uncollected)) << " of them "
          << human_bytes(bytes_of(objects_.now)) << ", RSS " << human_bytes(objects_.rss_before)
          << " became " << human_bytes(objects_.rss_after) << " ("
@@ -139,7 +128,7 @@ class ObjectsText {
       if (shown == options_.rows) break;
       if (count_of(type.now) == 0) continue;
       ++shown;
-      out_ << right(with_separators(count_of(type.now)), 12)
+      out_ << right(with_commas(count_of(type.now)), 12)
            << right(human_bytes(bytes_of(type.now)), 12);
       if (growth) {
         out_ << right(signed_count(count_of(type.now), count_of(type.before)), 12)
@@ -167,7 +156,7 @@ class ObjectsText {
     out_ << "gc.garbage holds " << counted(objects_.garbage, "object") << ":";
     for (const ObjectType& type : objects_.types) {
       if (type.garbage != 0)
-        out_ << ' ' << with_separators(type.garbage) << ' ' << printable(type.name);
+        out_ << ' ' << with_commas(type.garbage) << ' ' << printable(type.name);
     }
     out_ << '\n';
   }

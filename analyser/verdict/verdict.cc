@@ -20,19 +20,19 @@ constexpr double kSureLead = 6;  // BIC by which a curve must beat a constant to
 
 void check(std::span<const double> t_s, std::span<const double> bytes,
            std::span<const double> rss_bytes) {
-  const char* todo = "give increasing times in seconds and a finite value for each";
+  const char* advice = "give increasing times in seconds and a finite value for each";
   if (t_s.size() != bytes.size() || (!rss_bytes.empty() && rss_bytes.size() != t_s.size())) {
-    throw Error("series", "has columns of different lengths", todo);
+    throw Error("series", "has columns of different lengths", advice);
   }
   for (size_t i = 0; i < t_s.size(); ++i) {
     const std::string sample = "sample " + std::to_string(i + 1);
     if (!std::isfinite(t_s[i]) || !std::isfinite(bytes[i]) ||
         (!rss_bytes.empty() && !std::isfinite(rss_bytes[i]))) {
-      throw Error(sample, "is not a finite number", todo);
+      throw Error(sample, "is not a finite number", advice);
     }
     if (i > 0 && t_s[i] <= t_s[i - 1]) {
       throw Error(sample, t_s[i] < t_s[i - 1] ? "goes back in time" : "has the time of the last",
-                  todo);
+                  advice);
     }
   }
 }

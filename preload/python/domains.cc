@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "capture/allocator_service.h"
 #include "capture/arenas.h"
 #include "capture/recorder.h"
 #include "segment/segment_file.h"
@@ -237,6 +238,7 @@ bool wrap_domains(const void* object, FindSymbol find, bool objects, const char*
 
 void check_domains(const Interpreter& python) {
   if (functions.get_arena == nullptr || !holds_gil(python)) return;
+  const AllocatorQuestion question;  // keeps errno, which the locks of these functions may set
   wrap_arenas();
   if (!with_objects) return;
   wrap(kMem);
