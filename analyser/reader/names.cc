@@ -89,6 +89,8 @@ std::string mark_name(uint64_t mark) {
       return "[deeper frames not recorded]";
     case format::PcMark::kIncomplete:
       return "[stack could not be unwound further]";
+    case format::PcMark::kInnermost:
+      return "[outer native frames not recorded]";
   }
   return "[unknown frame]";
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/records.h"
 #include "symbols/symbolizer.h"
 
 namespace mla {
@@ -39,6 +40,8 @@ std::string python_part_name(PythonPart part) {
       return "merged";
     case PythonPart::kIncomplete:
       return "incomplete";
+    case PythonPart::kObject:
+      return "object";
     case PythonPart::kSeparate:
       return "separate";
     case PythonPart::kNone:
@@ -66,9 +69,13 @@ SiteStack Symbolizer::stack_of(const Site& site) {
   }
   const auto calls = static_cast<size_t>(std::count(is_loop.begin(), is_loop.end(), true));
   const std::vector<std::vector<uint32_t>> groups = python_groups(snapshot_, site.python);
-  const bool cut = native.empty() || snapshot_.nodes[native.back()].pc < kFirstAddress;
+  const uint64_t outermost = native.empty() ? 0 : snapshot_.nodes[native.back()].pc;
+  const bool cut = outermost < kFirstAddress;
+  const bool object = outermost == static_cast<uint64_t>(format::PcMark::kInnermost);
+  if (object) native.pop_back();
   const bool separate = groups.size() > calls && !cut;
-  stack.python = separate                 ? PythonPart::kSeparate
+  stack.python = object                   ? PythonPart::kObject
+                 : separate               ? PythonPart::kSeparate
                  : groups.size() == calls ? PythonPart::kMerged
                                           : PythonPart::kIncomplete;
   size_t group = 0;

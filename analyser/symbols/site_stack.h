@@ -17,6 +17,7 @@ enum class PythonPart {
   kNone,        // no Python stack was recorded
   kMerged,      // every call of the loop was replaced
   kIncomplete,  // inner ones were; outer ones run another interpreter, or one stack was cut short
+  kObject,      // of an object of Python: it follows the innermost native frame, the only one
   kSeparate,    // there are more groups than calls: the Python stack follows the native one
 };
 
@@ -26,7 +27,7 @@ struct SiteStack {
   std::string interpreter;  // path of the module with the evaluation loop; empty: none was seen
 };
 
-// "merged", "incomplete", "separate"; empty for kNone.
+// "merged", "incomplete", "object", "separate"; empty for kNone.
 std::string python_part_name(PythonPart part);
 
 // What is left of a stack when its reader thinks in Python: without the interpreter's own C

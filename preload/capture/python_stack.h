@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "capture/stack_trie.h"
+#include "capture/tag_cache.h"
 #include "format/format.h"
 
 namespace mla {
@@ -14,7 +14,8 @@ namespace mla {
 struct PythonFrame {
   uintptr_t frame;
   uintptr_t code;
-  uint64_t position;  // offset of the instruction << 2 | empty group << 1 | outermost of its group
+  uint64_t instruction;  // its address or index, as the frame has it
+  uint64_t flags;        // 1: outermost of its group; 2: an empty group
 
   friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
 };
@@ -38,7 +39,7 @@ struct PythonMemo {
   PythonFrame frames[kMost];  // outermost first
   Known known[kMost];
   PythonFrame current[kMost];  // of the stack being read, innermost first
-  ChildCache children;
+  TagCache nodes;              // by frame and the node further out
 };
 
 struct PythonReader {

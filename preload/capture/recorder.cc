@@ -49,11 +49,41 @@ void compare_with_reference(Shard& shard, const CallContext& from) {
   }
 }
 
+inline SiteId paired_site(Shard& shard, NodeId native, NodeId python) {
+  const uint64_t tag = TagCache::tag_of(format::index(native), format::index(python), 0);
+  uint32_t site = shard.sites.find(tag);
+  if (__builtin_expect(site == 0, 0)) {
+    site = format::index(heap_site_of(native, python));
+    shard.sites.keep(tag, site);
+  }
+  return SiteId{site};
+}
+
+// Of objects the innermost native frame is recorded, which tells bytes from lists, and Python's
+// stack: the rest of the native one would be a third of the cost.
+inline SiteId object_site(Shard& shard, const CallContext& from, NodeId python) {
+  const uint64_t epoch = forgotten_nodes_epoch.load(kRelaxed);
+  const uint64_t tag = TagCache::tag_of(from.pc, format::index(python), epoch);
+  uint32_t site = shard.sites.find(tag);
+  if (__builtin_expect(site == 0, 0)) {
+    site = format::index(heap_site_of(shard.memo.innermost(from), python));
+    shard.sites.keep(tag, site);
+  }
+  return SiteId{site};
+}
+
+template <BlockKind kind>
 inline SiteId heap_site(Shard& shard, const CallContext& from) {
+  if constexpr (kind == BlockKind::kObject) {
+    const NodeId python = python_node(shard.python);
+    if (__builtin_expect(python != NodeId::kRoot, 1)) {
+      return object_site(shard, from, python);
+    }
+  }
   StackMemo::Frame& leaf = shard.memo.capture(from);
   if (__builtin_expect(unwind_check_interval != 0, 0)) compare_with_reference(shard, from);
   const NodeId python = python_node(shard.python);
-  if (python != NodeId::kRoot) return shard.sites.heap_site(NodeId{leaf.node}, python);
+  if (python != NodeId::kRoot) return paired_site(shard, NodeId{leaf.node}, python);
   if (__builtin_expect(leaf.site == 0, 0)) {
     leaf.site = format::index(heap_site_of(NodeId{leaf.node}));
   }
@@ -178,7 +208,10 @@ void record_sample(Shard& shard, const void* block, uint64_t bytes, const CallCo
     if (sampling_interval.load(kRelaxed) == format::kOffInterval) tick_if_due(begin);
     return;
   }
-  count_sample(shard, block, weight, heap_site(shard, from), kind);
+  count_sample(shard, block, weight,
+               kind == BlockKind::kObject ? heap_site<BlockKind::kObject>(shard, from)
+                                          : heap_site<BlockKind::kHeap>(shard, from),
+               kind);
   refresh_totals(shard);
   refresh_thread_name(shard, begin);
   const uint64_t end = sys::now_ns(CLOCK_MONOTONIC);
@@ -205,7 +238,7 @@ void record_allocation_slowly(const void* block, uint64_t bytes, uintptr_t pc, u
     pending_bytes += bytes;
   }
   if (__builtin_expect(sampling_interval.load(kRelaxed) == format::kExactInterval, 1)) {
-    count_allocated<kind>(*shard, block, bytes, heap_site(*shard, from));
+    count_allocated<kind>(*shard, block, bytes, heap_site<kind>(*shard, from));
     after_event(*shard);
     return;
   }
@@ -226,7 +259,7 @@ void record_allocation_exactly(const void* block, uint64_t bytes, uintptr_t pc, 
   const CallContext from = {pc, sp, fp};
   const ReentryGuard guard;
   map_of(kind).prefetch(reinterpret_cast<uintptr_t>(block));  // needed when the stack is known
-  count_allocated<kind>(*shard, block, bytes, heap_site(*shard, from));
+  count_allocated<kind>(*shard, block, bytes, heap_site<kind>(*shard, from));
   after_event(*shard);
 }
 
@@ -389,11 +422,12 @@ void record_outer_allocation(const void* block, uint64_t bytes, const CallContex
     }
   }
   if (sampling_interval.load(kRelaxed) == format::kExactInterval) {
-    count_allocated<BlockKind::kHeap>(*shard, block, bytes, heap_site(*shard, from));
+    count_allocated<BlockKind::kHeap>(*shard, block, bytes,
+                                      heap_site<BlockKind::kHeap>(*shard, from));
     after_event(*shard);
   } else if (inner.sampled) {  // chosen once, by the inner hook; only its site changes
     count_sample(*shard, block, {inner.bytes, inner.blocks, inner.variance},
-                 heap_site(*shard, from), BlockKind::kHeap);
+                 heap_site<BlockKind::kHeap>(*shard, from), BlockKind::kHeap);
   }
 }
 

@@ -12,8 +12,8 @@
 
 #include "capture/python_stack.h"
 #include "capture/sampling.h"
-#include "capture/sites.h"
 #include "capture/stack_memo.h"
+#include "capture/tag_cache.h"
 #include "capture/thread_local.h"
 #include "format/format.h"
 #include "segment/segment.h"
@@ -49,7 +49,7 @@ struct Shard {
   uint32_t* counters[kLeaves];  // site -> offset of this shard's CounterRecord, 0: none
   StackMemo memo;
   PythonMemo python;
-  SiteCache sites;      // of stacks with a Python part
+  TagCache sites;       // of stacks with a Python part, by what the two are known by
   CapturedStack stack;  // these two for MLA_UNWIND_CHECK
   CapturedStack reference;
 };

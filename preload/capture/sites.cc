@@ -15,7 +15,8 @@ using format::SiteKind;
 using format::SiteRecord;
 using format::Table;
 
-// Of mappings, and of stacks with a Python part. Other heap sites are found through their node.
+// Of mappings, and of stacks with a Python part. Other heap sites are found through their node, as
+// is the first one of each stack of Python.
 constinit IdIndex paired_sites{};
 
 SiteId add_site(uint32_t native, uint32_t python, SiteKind kind) {
@@ -66,7 +67,18 @@ SiteId heap_site_of(NodeId native) {
 }
 
 SiteId heap_site_of(NodeId native, NodeId python) {
-  return paired_site(native, python, SiteKind::kHeap);
+  // Most stacks of Python allocate by one native stack: the first site is found without a search.
+  std::atomic<uint32_t>& first = node_links[format::index(python)].site;
+  uint32_t known = first.load(std::memory_order_acquire);
+  if (known != 0 &&
+      segment.record<SiteRecord>(Table::kSites, known)->native == format::index(native)) {
+    return SiteId{known};
+  }
+  const SiteId site = paired_site(native, python, SiteKind::kHeap);
+  if (known == 0 && site != SiteId::kOverflow) {
+    first.compare_exchange_strong(known, format::index(site), std::memory_order_acq_rel);
+  }
+  return site;
 }
 
 SiteId mapping_site_of(NodeId native, NodeId python) {

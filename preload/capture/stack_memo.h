@@ -51,6 +51,12 @@ class StackMemo {
   // trie. The caller may keep a site in it. Valid until the next call.
   Frame& capture(const CallContext& from);
 
+  // The stack of which only the innermost frame is recorded.
+  format::NodeId innermost(const CallContext& from) {
+    const uint32_t mark = children_.child_of(0, static_cast<uint64_t>(format::PcMark::kInnermost));
+    return format::NodeId{children_.child_of(mark, from.pc)};
+  }
+
   // Call before first use, and when the thread, and with it the stack, is another from now on.
   void forget() {
     count_ = 0;

@@ -22,7 +22,9 @@ struct NodeLinks {
   // Both are ids of published records: release stores, paired with the acquires in first_child_is()
   // and heap_site_of(). 0: none.
   std::atomic<uint32_t> child;  // the first one
-  std::atomic<uint32_t> site;   // of the heap allocations made with this stack
+  // Of the heap allocations made with this stack; of a stack of Python the first one, with whatever
+  // native stack.
+  std::atomic<uint32_t> site;
 };
 
 // By node id, as many as the table of nodes may get; pages cost memory when nodes use them.

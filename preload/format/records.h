@@ -73,6 +73,7 @@ inline constexpr uint64_t make_python_pc(PythonCodeId code, uint64_t offset, boo
 enum class PcMark : uint64_t {
   kTruncated = 1,   // deeper than kMaxStackDepth: frames beyond kTruncatedDepth are missing
   kIncomplete = 2,  // the unwinder could not go further
+  kInnermost = 3,   // of objects of Python only the innermost native frame is recorded
 };
 
 enum class SiteKind : uint32_t { kUnpublished = 0, kHeap = 1, kMapping = 2 };

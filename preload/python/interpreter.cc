@@ -88,7 +88,8 @@ uintptr_t thread_state(const Interpreter& python) {
     return state != 0 || python.is_finalizing() != 0 ? state : python.of_thread();
   }
   const uintptr_t state = python.of_thread();
-  if (python.is_finalizing() != 0) return python.current() == state ? state : 0;
+  if (__builtin_expect(python.current() == state, 1)) return state;
+  if (python.is_finalizing() != 0) return 0;
   // With subinterpreters a thread has a state in each; the one that holds the GIL is running.
   if (__builtin_expect(python.first_interpreter() != python.main_interpreter(), 0)) {
     const uintptr_t holder = python.current();

@@ -135,7 +135,7 @@ class Merging : public testing::Test {
     for (auto name = leaf_first.rbegin(); name != leaf_first.rend(); ++name) {
       StackNode node;
       node.parent = parent;
-      node.pc = *name == "cut" ? 1 : 0x10000 + 16 * names_.size();
+      node.pc = *name == "cut" ? 1 : *name == "object" ? 3 : 0x10000 + 16 * names_.size();
       parent = static_cast<uint32_t>(snapshot_.nodes.size());
       snapshot_.nodes.push_back(node);
       names_.emplace_back(parent, *name);
@@ -204,6 +204,15 @@ TEST_F(Merging, MoreGroupsThanCalls) {
   const SiteStack cut = stack_of(native({"malloc", kLoop, "cut"}), leaf);
   EXPECT_EQ(cut.python, PythonPart::kIncomplete);
   EXPECT_EQ(names(cut.frames), (Names{"malloc", "a", "cut", "main"}));
+}
+
+TEST_F(Merging, Object) {
+  const uint32_t leaf = python(python(0, "main", true), "a", true);
+  const SiteStack stack = stack_of(native({"PyBytes_FromStringAndSize", "object"}), leaf);
+  EXPECT_EQ(stack.python, PythonPart::kObject);
+  EXPECT_EQ(names(stack.frames), (Names{"PyBytes_FromStringAndSize", "a", "main"}));
+  EXPECT_EQ(names(without_interpreter(stack)), names(stack.frames));
+  EXPECT_EQ(responsible_frame(stack)->function, "a");
 }
 
 TEST_F(Merging, NoPython) {

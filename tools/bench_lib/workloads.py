@@ -174,6 +174,8 @@ def all_workloads(build, directory, scale):
         Command("json-malloc", "CPython json, PYTHONMALLOC=malloc", build, json_work,
                 {"PYTHONMALLOC": "malloc"}, limits=limits(1.9, 1.05)),
         Command("json", "CPython json, pymalloc", build, json_work, limits=limits(1.7, 1.05)),
+        Command("json-objects", "the same, with MLA_PYTHON=objects", build, json_work,
+                {"MLA_PYTHON": "objects"}, limits=limits(1.7, 1.05)),
         compiler_workload(build, directory, times(7), limits(1.25, 1.02)),
         sql_workload(build, directory, times(150000)),
         Command("churn", "64 threads that free each other's blocks", build,
