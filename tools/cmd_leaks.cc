@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "leaks_ci.h"
 #include "leaks_founding.h"
+#include "leaks_hint.h"
 #include "leaks_suppressed.h"
 #include "memory_limit.h"
 #include "output.h"
@@ -151,6 +152,8 @@ void print_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
       << status_name(snapshot.status) << "), live bytes:\n"
       << verdict_line(process, TimeUnit::kHours) << '\n';
   write_evidence(out, process, TimeUnit::kHours);
+  const std::string next = next_step(snapshot, finding.verdict);
+  if (!next.empty()) out << "  next                   " << next << '\n';
   if (finding.hours_to_limit) {
     out << "  time to the limit      " << human_seconds(*finding.hours_to_limit * kSecondsPerHour)
         << ", to " << human_bytes(finding.limit->bytes) << " (" << finding.limit->of << ")\n";
@@ -266,6 +269,8 @@ void print_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
   for (const SiteVerdict& site : finding.verdict.sites) {
     document["sites"].push_back(site_json(snapshot, symbolizer, site));
   }
+  const std::string next = next_step(snapshot, finding.verdict);
+  document["next"] = next.empty() ? nlohmann::json(nullptr) : nlohmann::json(next);
   document["suppressions"] = suppressed_json(finding.suppressed);
   document["suppressed_growth_share"] = finding.suppressed.growth.growth_share;
   document["judged_rest"] = finding.suppressed.growth.judged_rest;

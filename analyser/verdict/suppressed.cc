@@ -11,19 +11,17 @@ constexpr double kNsPerSecond = 1e9;
 constexpr double kExplained = 0.95;  // of the growth, that leaves nothing to speak of
 
 struct Moments {
-  std::vector<double> t_s;
-  std::vector<double> all_bytes;
+  LiveSeries all;
   std::vector<double> suppressed_bytes;
 };
 
 // Between two samples of the series; its first and last hold beyond them.
-double at(const LiveSeries& series, double t) {
-  const auto after = std::lower_bound(series.t_s.begin(), series.t_s.end(), t);
-  const auto i = static_cast<size_t>(after - series.t_s.begin());
-  if (i == series.t_s.size()) return series.live_bytes.back();
-  if (i == 0 || *after == t) return series.live_bytes[i];
-  const double part = (t - series.t_s[i - 1]) / (series.t_s[i] - series.t_s[i - 1]);
-  return std::lerp(series.live_bytes[i - 1], series.live_bytes[i], part);
+double at(const std::vector<double>& t_s, const std::vector<double>& values, double t) {
+  const auto after = std::lower_bound(t_s.begin(), t_s.end(), t);
+  const auto i = static_cast<size_t>(after - t_s.begin());
+  if (i == t_s.size()) return values.back();
+  if (i == 0 || *after == t) return values[i];
+  return std::lerp(values[i - 1], values[i], (t - t_s[i - 1]) / (t_s[i] - t_s[i - 1]));
 }
 
 // The moments of the history within the series, with what the suppressed sites had alive then. A
@@ -41,8 +39,9 @@ Moments moments(const Snapshot& snapshot, const std::vector<bool>& suppressed,
   for (const auto& [t_ns, suppressed_bytes] : bytes) {
     const double t = static_cast<double>(t_ns) / kNsPerSecond;
     if (series.t_s.empty() || t < series.t_s.front() || t > series.t_s.back()) continue;
-    m.t_s.push_back(t);
-    m.all_bytes.push_back(at(series, t));
+    m.all.t_s.push_back(t);
+    m.all.live_bytes.push_back(at(series.t_s, series.live_bytes, t));
+    m.all.allocations.push_back(at(series.t_s, series.allocations, t));
     m.suppressed_bytes.push_back(static_cast<double>(suppressed_bytes));
   }
   return m;
@@ -61,18 +60,18 @@ SuppressedGrowth leave_out(const Snapshot& snapshot, const std::vector<bool>& su
   };
   std::erase_if(found.sites, is_suppressed);
   SuppressedGrowth result;
-  const Moments m = moments(snapshot, suppressed, found.series);
-  if (m.t_s.size() < 2) return result;
+  Moments m = moments(snapshot, suppressed, found.series);
+  if (m.all.t_s.size() < 2) return result;
   const double grown = m.suppressed_bytes.back() - m.suppressed_bytes.front();
-  const double all = m.all_bytes.back() - m.all_bytes.front();
+  const double all = m.all.live_bytes.back() - m.all.live_bytes.front();
   if (all > 0) result.growth_share = grown / all;
   if (grown <= 0 || !is_open(found.process)) return result;
 
   result.judged_rest = true;
   const bool leaked = found.process.verdict == VerdictClass::kLeak;
-  std::vector<double> rest = m.all_bytes;
-  for (size_t i = 0; i < rest.size(); ++i) rest[i] -= m.suppressed_bytes[i];
-  found.process = series_verdict(m.t_s, rest, {}, options);
+  LiveSeries& rest = m.all;
+  for (size_t i = 0; i < rest.t_s.size(); ++i) rest.live_bytes[i] -= m.suppressed_bytes[i];
+  found.process = live_verdict(rest, options);
   const bool others_leak = std::any_of(
       found.sites.begin(), found.sites.end(),
       [](const SiteVerdict& site) { return site.verdict.verdict == VerdictClass::kLeak; });

@@ -8,4 +8,5 @@ list(APPEND MLA_ANALYSER_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/process_verdict.cc
   ${CMAKE_CURRENT_LIST_DIR}/suppressed.cc
   ${CMAKE_CURRENT_LIST_DIR}/suppressions.cc
-  ${CMAKE_CURRENT_LIST_DIR}/verdict.cc)
+  ${CMAKE_CURRENT_LIST_DIR}/verdict.cc
+  ${CMAKE_CURRENT_LIST_DIR}/work.cc)
