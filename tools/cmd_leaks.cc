@@ -212,8 +212,9 @@ CiResult ci_result(const Snapshot& snapshot, Symbolizer& symbolizer, const Findi
   result.evidence = evidence.str();
   result.seconds = process.hours * kSecondsPerHour;
   const std::string directory = std::filesystem::current_path().string();
-  for (const SiteVerdict& site : finding.verdict.sites) {
-    if (site.verdict.verdict != VerdictClass::kLeak) continue;
+  for (const SiteVerdict& site : finding.verdict.sites) {  // leaks first
+    // Where none is known to leak the one that grew most is at least a place to look at.
+    if (site.verdict.verdict != VerdictClass::kLeak && !result.sites.empty()) break;
     result.sites.push_back(leaking_site(snapshot, symbolizer, site, directory));
   }
   return result;

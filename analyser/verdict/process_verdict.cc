@@ -80,14 +80,15 @@ bool keeps_memory(const Snapshot& snapshot) {
   return anonymous - alive > kLeast && anonymous > 4 * alive;
 }
 
-// The verdict over the allocations made instead of over time, rates by the mean speed of work.
-SeriesVerdict verdict_by_work(const LiveSeries& series, const VerdictOptions& options) {
+// The verdict over work done instead of over time, rates by the mean speed of work.
+SeriesVerdict verdict_by_work(const LiveSeries& series, const std::vector<double>& work,
+                              const VerdictOptions& options) {
   std::vector<double> t;
   std::vector<double> bytes;
-  const double all = series.allocations.back() - series.allocations.front();
+  const double all = work.back() - work.front();
   for (size_t i = 0; i < series.t_s.size(); ++i) {
-    const double done = (series.allocations[i] - series.allocations.front()) / all;
-    const double at = std::lerp(series.t_s.front(), series.t_s.back(), done);
+    const double at =
+        std::lerp(series.t_s.front(), series.t_s.back(), (work[i] - work.front()) / all);
     if (!t.empty() && !(at > t.back())) continue;
     t.push_back(at);
     bytes.push_back(series.live_bytes[i]);
@@ -125,6 +126,7 @@ LiveSeries live_series(const Snapshot& snapshot) {
         static_cast<double>(point.live_bytes + (with_mappings ? point.mapped_bytes : 0)));
     series.rss_bytes.push_back(static_cast<double>(point.rss_bytes));
     series.allocations.push_back(static_cast<double>(point.alloc_count));
+    series.allocated_bytes.push_back(static_cast<double>(point.alloc_bytes));
     rss_known = rss_known && point.rss_bytes > 0;
   }
   if (!rss_known) series.rss_bytes.clear();
@@ -148,10 +150,12 @@ SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& optio
   if (!leak && !(by_time.verdict == VerdictClass::kInsufficient && short_of_information)) {
     return by_time;
   }
-  SeriesVerdict by_work = verdict_by_work(series, options);
-  if (by_work.verdict == VerdictClass::kLeak) {
-    return leak && !short_of_information ? by_time : by_work;
-  }
+  const SeriesVerdict by_count = verdict_by_work(series, series.allocations, options);
+  const SeriesVerdict by_bytes = verdict_by_work(series, series.allocated_bytes, options);
+  const bool with_count = by_count.verdict == VerdictClass::kLeak;
+  const bool with_bytes = by_bytes.verdict == VerdictClass::kLeak;
+  if (short_of_information && with_count && with_bytes) return by_count;
+  if (leak && (with_count || with_bytes)) return by_time;
   if (leak) {
     by_time.verdict = VerdictClass::kInsufficient;
     by_time.reason = "it grows with time, but not with the work done";

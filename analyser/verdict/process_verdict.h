@@ -11,19 +11,21 @@ namespace mla {
 
 // The timeline as series, where the process was at work (work.h): strictly increasing times, live
 // bytes of heap and mappings together, RSS, which is empty when a point does not know it, and the
-// allocations made so far. Where Python's objects are recorded mappings are left out: most of them
-// are the arenas these objects are in.
+// allocations made so far with their bytes. Where Python's objects are recorded mappings are left
+// out: most of them are the arenas these objects are in.
 struct LiveSeries {
   std::vector<double> t_s;
   std::vector<double> live_bytes;
   std::vector<double> rss_bytes;
   std::vector<double> allocations;
+  std::vector<double> allocated_bytes;
 };
 LiveSeries live_series(const Snapshot& snapshot);
 
-// Of time, and in a run of less than ten minutes also of the allocations made: growth with time
-// alone is insufficient then, as a program at work on one job grows like that; and what time holds
-// too little independent information for is a leak if it grows with the work.
+// Over time, and in a run of less than ten minutes also over the work done, counted in allocations
+// and in their bytes. Growth with time alone is insufficient then, as a program at work on one job
+// grows like that; and what holds too little independent information over time, as of a program
+// that works by fits and starts, is a leak if it grows with the work by both counts.
 SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& options);
 
 struct SiteVerdict {

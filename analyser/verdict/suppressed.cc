@@ -42,6 +42,7 @@ Moments moments(const Snapshot& snapshot, const std::vector<bool>& suppressed,
     m.all.t_s.push_back(t);
     m.all.live_bytes.push_back(at(series.t_s, series.live_bytes, t));
     m.all.allocations.push_back(at(series.t_s, series.allocations, t));
+    m.all.allocated_bytes.push_back(at(series.t_s, series.allocated_bytes, t));
     m.suppressed_bytes.push_back(static_cast<double>(suppressed_bytes));
   }
   return m;
