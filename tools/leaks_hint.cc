@@ -1,7 +1,7 @@
 #include "leaks_hint.h"
 
 #include "report/units.h"
-#include "verdict/work.h"
+#include "verdict/busy_window.h"
 
 namespace mla {
 

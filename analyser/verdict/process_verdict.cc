@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "verdict/assessment.h"
-#include "verdict/work.h"
+#include "verdict/busy_window.h"
 
 namespace mla {
 namespace {

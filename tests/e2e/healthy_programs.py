@@ -281,8 +281,8 @@ class Healthy(harness.Case):
     def test_perl(self):
         self.script("perl", "perl", "-e",
                     "my $end = time + shift; my (%h, $n);"
-                    "while (time < $end) { for (1..1000) { $h{++$n} = join ',', map { $_ * ($n % 9000) } "
-                    "1..20; delete $h{$n - 5000}; } my @s = sort { $h{$a} cmp $h{$b} } keys %h; "
+                    "while (time < $end) { for (1..1000) { $h{++$n} = join ',', "
+                    "map { $_ * ($n % 9000) } 1..20; delete $h{$n - 5000}; } my @s = sort { $h{$a} cmp $h{$b} } keys %h; "
                     "}")
 
     @needs("ruby")
@@ -290,14 +290,16 @@ class Healthy(harness.Case):
         self.script("ruby", "ruby", "-e",
                     "e = Process.clock_gettime(Process::CLOCK_MONOTONIC) + ARGV[0].to_i; h = {}; "
                     "n = 0; while Process.clock_gettime(Process::CLOCK_MONOTONIC) < e; "
-                    "1000.times { n += 1; h[n] = (1..20).map { |i| (i * (n % 9000)).to_s * 3 }.join(','); "
+                    "1000.times { n += 1; "
+                    "h[n] = (1..20).map { |i| (i * (n % 9000)).to_s * 3 }.join(','); "
                     "h.delete(n - 5000) }; h.values.sort.first(10); end")
 
     @needs("php")  # whose own allocator takes 2 MiB at a time: left out, as for valgrind
     def test_php(self):
         self.script("php", "php", "-n", "-r",
                     "$e = time() + (int)$argv[1]; $h = []; $n = 0; while (time() < $e) { "
-                    "for ($i = 0; $i < 1000; $i++) { $h[++$n] = json_encode(range($n % 9000, $n % 9000 + 20)); "
+                    "for ($i = 0; $i < 1000; $i++) { "
+                    "$h[++$n] = json_encode(range($n % 9000, $n % 9000 + 20)); "
                     "unset($h[$n - 5000]); } $s = $h; sort($s); }", "--", USE_ZEND_ALLOC="0")
 
     @needs("memcached")

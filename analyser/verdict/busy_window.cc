@@ -1,4 +1,4 @@
-#include "verdict/work.h"
+#include "verdict/busy_window.h"
 
 #include <algorithm>
 #include <span>

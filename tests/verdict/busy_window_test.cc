@@ -1,5 +1,5 @@
 // When a process was at work, and verdicts over the work done.
-#include "verdict/work.h"
+#include "verdict/busy_window.h"
 
 #include <gtest/gtest.h>
 
