@@ -9,10 +9,10 @@
 
 namespace mla {
 
-// The timeline as series, where the process was at work (busy_window.h): strictly increasing times, live
-// bytes of heap and mappings together, RSS, which is empty when a point does not know it, and the
-// allocations made so far with their bytes. Where Python's objects are recorded mappings are left
-// out: most of them are the arenas these objects are in.
+// The timeline as series, where the process was at work (busy_window.h): strictly increasing times,
+// live bytes of heap and mappings together, RSS, which is empty when a point does not know it, and
+// the allocations made so far with their bytes. Where Python's objects are recorded mappings are
+// left out: most of them are the arenas these objects are in.
 struct LiveSeries {
   std::vector<double> t_s;
   std::vector<double> live_bytes;

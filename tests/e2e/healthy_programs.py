@@ -282,8 +282,8 @@ class Healthy(harness.Case):
         self.script("perl", "perl", "-e",
                     "my $end = time + shift; my (%h, $n);"
                     "while (time < $end) { for (1..1000) { $h{++$n} = join ',', "
-                    "map { $_ * ($n % 9000) } 1..20; delete $h{$n - 5000}; } my @s = sort { $h{$a} cmp $h{$b} } keys %h; "
-                    "}")
+                    "map { $_ * ($n % 9000) } 1..20; delete $h{$n - 5000}; } "
+                    "my @s = sort { $h{$a} cmp $h{$b} } keys %h; }")
 
     @needs("ruby")
     def test_ruby(self):
