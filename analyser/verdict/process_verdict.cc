@@ -150,7 +150,7 @@ SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& optio
   if (!leak && !(by_time.verdict == VerdictClass::kInsufficient && short_of_information)) {
     return by_time;
   }
-  const SeriesVerdict by_count = verdict_by_work(series, series.allocations, options);
+  SeriesVerdict by_count = verdict_by_work(series, series.allocations, options);
   const SeriesVerdict by_bytes = verdict_by_work(series, series.allocated_bytes, options);
   const bool with_count = by_count.verdict == VerdictClass::kLeak;
   const bool with_bytes = by_bytes.verdict == VerdictClass::kLeak;

@@ -29,7 +29,7 @@ std::string pattern_of(std::string_view line, const std::string& where) {
   if (!line.starts_with(kType)) {
     const size_t colon = line.find(':');
     std::string why = "does not start with 'leak:'";
-    if (colon != std::string_view::npos && colon < 40) {
+    if (colon < 40) {
       why = "is of type '";
       why += line.substr(0, colon);
       why += "', not 'leak'";
