@@ -155,7 +155,10 @@ SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& optio
   const bool with_count = by_count.verdict == VerdictClass::kLeak;
   const bool with_bytes = by_bytes.verdict == VerdictClass::kLeak;
   if (short_of_information && with_count && with_bytes) return by_count;
-  if (leak && (with_count || with_bytes)) return by_time;
+  const auto denies = [](const SeriesVerdict& by_work) {
+    return by_work.verdict != VerdictClass::kLeak && by_work.n_eff >= kLeastEffective;
+  };
+  if (leak && (with_count || with_bytes) && !denies(by_count) && !denies(by_bytes)) return by_time;
   if (leak) {
     by_time.verdict = VerdictClass::kInsufficient;
     by_time.reason = "it grows with time, but not with the work done";
