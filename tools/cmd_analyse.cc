@@ -1,5 +1,6 @@
 // mla analyse: the leak verdict, or the founding thresholds, on any memory series.
 #include <cmath>
+#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -90,18 +91,27 @@ void print_text(std::ostream& out, const std::vector<Judged>& all, const Options
   }
 }
 
-void analyse(const CLI::App& command, const Options& options) {
+int analyse(const CLI::App& command, const Options& options) {
   Output out;
   if (options.rule == "founding") {
     if (options.chart)
       throw Error("--chart", "belongs to the verdict", "leave out --rule founding");
     analyse_by_founding_rule(out.stream(), options.founding);
     out.finish();
-    return;
+    return kExitOk;
   }
   refuse_thresholds(command, {"--excess", "--previous", "--unit"});
   std::vector<Judged> all;
-  for (const std::string& file : options.founding.files) all.push_back(judge(file));
+  bool failed = false;
+  for (const std::string& file : options.founding.files) {
+    try {
+      all.push_back(judge(file));
+    } catch (const Error& error) {
+      if (options.founding.files.size() == 1) throw;
+      std::cerr << "mla: " << error.what() << '\n';  // the others can be judged all the same
+      failed = true;
+    }
+  }
   if (options.founding.csv) {
     print_csv(out.stream(), all);
   } else if (options.founding.json) {
@@ -110,6 +120,7 @@ void analyse(const CLI::App& command, const Options& options) {
     print_text(out.stream(), all, options, out.is_terminal());
   }
   out.finish();
+  return failed ? kExitError : kExitOk;
 }
 
 }  // namespace
@@ -147,10 +158,7 @@ void add_analyse(CLI::App& app, int& exit_code) {
       ->group("Founding thresholds");
   add_threshold_options(command, founding.thresholds);
   add_excess_option(command, founding.thresholds);
-  command.callback([options, &command, &exit_code] {
-    analyse(command, *options);
-    exit_code = kExitOk;
-  });
+  command.callback([options, &command, &exit_code] { exit_code = analyse(command, *options); });
 }
 
 }  // namespace mla

@@ -1,16 +1,22 @@
 // mla leaks: the leak verdict, or the founding rule, on a recording, and the sites that grew.
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "commands.h"
+#include "leaks_ci.h"
 #include "leaks_founding.h"
+#include "leaks_hint.h"
+#include "leaks_suppressed.h"
 #include "memory_limit.h"
 #include "output.h"
 #include "reader/directory.h"
 #include "reader/error.h"
 #include "reader/names.h"
 #include "reader/reader.h"
+#include "report/names_short.h"
 #include "report/units.h"
 #include "report/verdict_text.h"
 #include "symbols/symbolizer.h"
@@ -30,12 +36,16 @@ struct Options {
   std::string rule = "statistical";
   std::string fail_on;
   std::string limit;
+  std::vector<std::string> suppressions;
+  std::string junit;
+  bool github = false;
   bool json = false;
   FoundingThresholds thresholds;
 };
 
 struct Finding {
   ProcessVerdict verdict;
+  Suppressed suppressed;
   std::optional<MemoryLimit> limit;
   std::optional<double> hours_to_limit;  // of a leak
 };
@@ -71,11 +81,15 @@ double parse_rate(const std::string& text) {
   return times * parse_bytes(text.substr(0, slash), "--fail-on", "1M/h");
 }
 
-Finding judge(const Snapshot& snapshot, const Options& options) {
+Finding judge(const Snapshot& snapshot, Symbolizer& symbolizer, const Options& options) {
   Finding finding;
+  finding.suppressed = find_suppressed(snapshot, symbolizer, options.suppressions);
   VerdictOptions tolerated;
   if (!options.fail_on.empty()) tolerated.tolerance_bytes_per_hour = parse_rate(options.fail_on);
   finding.verdict = process_verdict(snapshot, tolerated);
+  if (!finding.suppressed.patterns.empty()) {
+    leave_out(snapshot, tolerated, finding.suppressed, finding.verdict);
+  }
   finding.limit = memory_limit(snapshot);
   if (!options.limit.empty()) {
     finding.limit =
@@ -138,6 +152,8 @@ void print_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
       << status_name(snapshot.status) << "), live bytes:\n"
       << verdict_line(process, TimeUnit::kHours) << '\n';
   write_evidence(out, process, TimeUnit::kHours);
+  const std::string next = next_step(snapshot, finding.verdict);
+  if (!next.empty()) out << "  next                   " << next << '\n';
   if (finding.hours_to_limit) {
     out << "  time to the limit      " << human_seconds(*finding.hours_to_limit * kSecondsPerHour)
         << ", to " << human_bytes(finding.limit->bytes) << " (" << finding.limit->of << ")\n";
@@ -146,6 +162,74 @@ void print_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
     write_chart(out, series.t_s, series.live_bytes, TimeUnit::kHours, {.braille = utf8_locale()});
   }
   print_sites(out, snapshot, symbolizer, finding.verdict.sites);
+  print_suppressed(out, finding.suppressed);
+}
+
+// The frame to put the finger on: the innermost with a source file below `directory`, else the
+// innermost.
+const Frame* frame_to_blame(const std::vector<const Frame*>& stack, const Snapshot& snapshot,
+                            const std::string& directory) {
+  const Frame* blamed = nullptr;
+  for (const Frame* frame : stack) {
+    if (is_own_frame(*frame) || is_allocation_plumbing(*frame)) continue;
+    const std::string file =
+        path_for_ci(frame->file, snapshot.process.working_directory, directory);
+    if (!file.empty() && file.front() != '/') return frame;
+    if (blamed == nullptr) blamed = frame;
+  }
+  return blamed;
+}
+
+LeakingSite leaking_site(const Snapshot& snapshot, Symbolizer& symbolizer, const SiteVerdict& one,
+                         const std::string& directory) {
+  const Site& site = snapshot.sites[one.site_index];
+  LeakingSite leaking;
+  leaking.rate = human_rate(one.verdict.rate.value, TimeUnit::kHours);
+  leaking.stack = one_line_stack(symbolizer, site, kFramesShown);
+  leaking.name = leaking.stack;
+  const std::vector<const Frame*> stack = without_interpreter(symbolizer.stack_of(site));
+  if (const Frame* frame = frame_to_blame(stack, snapshot, directory)) {
+    leaking.name = frame_label(*frame);
+    leaking.file = path_for_ci(frame->file, snapshot.process.working_directory, directory);
+    leaking.line = frame->line;
+  }
+  return leaking;
+}
+
+CiResult ci_result(const Snapshot& snapshot, Symbolizer& symbolizer, const Finding& finding) {
+  const SeriesVerdict& process = finding.verdict.process;
+  CiResult result;
+  if (process.verdict == VerdictClass::kLeak) result.outcome = CiResult::Outcome::kLeak;
+  if (process.verdict == VerdictClass::kInsufficient) {
+    result.outcome = CiResult::Outcome::kNotEnough;
+  }
+  result.program = std::filesystem::path(snapshot.process.exe).filename().string();
+  result.command = command_of(snapshot.process);
+  result.command += " (pid " + std::to_string(snapshot.process.pid) + ")";
+  result.verdict = verdict_line(process, TimeUnit::kHours);
+  std::ostringstream evidence;
+  write_evidence(evidence, process, TimeUnit::kHours);
+  result.evidence = evidence.str();
+  result.seconds = process.hours * kSecondsPerHour;
+  const std::string directory = std::filesystem::current_path().string();
+  for (const SiteVerdict& site : finding.verdict.sites) {  // leaks first
+    // Where none is known to leak the one that grew most is at least a place to look at.
+    if (site.verdict.verdict != VerdictClass::kLeak && !result.sites.empty()) break;
+    result.sites.push_back(leaking_site(snapshot, symbolizer, site, directory));
+  }
+  return result;
+}
+
+nlohmann::ordered_json suppressed_json(const Suppressed& suppressed) {
+  nlohmann::ordered_json list = nlohmann::json::array();
+  for (const UsedSuppression& used : suppressed.patterns) {
+    list.push_back({{"file", used.suppression.file},
+                    {"line", used.suppression.line},
+                    {"pattern", used.suppression.pattern},
+                    {"sites", used.sites},
+                    {"live_bytes", used.live_bytes}});
+  }
+  return list;
 }
 
 nlohmann::ordered_json site_json(const Snapshot& snapshot, Symbolizer& symbolizer,
@@ -186,13 +270,18 @@ void print_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
   for (const SiteVerdict& site : finding.verdict.sites) {
     document["sites"].push_back(site_json(snapshot, symbolizer, site));
   }
+  const std::string next = next_step(snapshot, finding.verdict);
+  document["next"] = next.empty() ? nlohmann::json(nullptr) : nlohmann::json(next);
+  document["suppressions"] = suppressed_json(finding.suppressed);
+  document["suppressed_growth_share"] = finding.suppressed.growth.growth_share;
+  document["judged_rest"] = finding.suppressed.growth.judged_rest;
   out << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
 int find_leaks(const CLI::App& command, const Options& options) {
   const bool founding = options.rule == "founding";
   if (!founding) refuse_thresholds(command, {});
-  for (const char* name : {"--fail-on", "--limit"}) {
+  for (const char* name : {"--fail-on", "--limit", "--suppressions", "--junit", "--github"}) {
     if (!founding || command.count(name) == 0) continue;
     throw Error(name, "belongs to the verdict", "leave out --rule founding");
   }
@@ -204,11 +293,19 @@ int find_leaks(const CLI::App& command, const Options& options) {
     exit_code = leaks_by_founding_rule(out.stream(), snapshot, symbolizer, options.thresholds,
                                        options.json);
   } else {
-    const Finding finding = judge(snapshot, options);
+    const Finding finding = judge(snapshot, symbolizer, options);
+    if (!options.junit.empty()) {
+      Output junit(options.junit);
+      write_junit(junit.stream(), ci_result(snapshot, symbolizer, finding));
+      junit.finish();
+    }
     if (options.json) {
       print_json(out.stream(), snapshot, symbolizer, finding);
     } else {
       print_text(out.stream(), snapshot, symbolizer, finding, out.is_terminal());
+      if (options.github) {
+        write_annotations(out.stream(), ci_result(snapshot, symbolizer, finding));
+      }
     }
     exit_code = exit_code_of(finding);
   }
@@ -226,7 +323,8 @@ void add_leaks(CLI::App& app, int& exit_code) {
                   "Exit codes: 0 no leak, 1 leak, 2 usage or unreadable input, 3 not enough data.\n"
                   "\nExamples:\n"
                   "  mla leaks 4711\n"
-                  "  mla leaks --fail-on 1M/h mla-python3-4711.mla || echo leaks");
+                  "  mla leaks --fail-on 1M/h mla-python3-4711.mla || echo leaks\n"
+                  "  mla leaks --suppressions known.supp --junit leaks.xml test.mla");
   command.add_option("RECORDING", options->recording, "A recording, or the pid of a process")
       ->type_name("FILE|PID")
       ->required();
@@ -243,7 +341,17 @@ void add_leaks(CLI::App& app, int& exit_code) {
                   "The memory there is, such as 2G, for the time until\n"
                   "it is used up; else that of the cgroup or machine")
       ->type_name("BYTES");
-  command.add_flag("--json", options->json, "Print JSON");
+  command
+      .add_option("--suppressions", options->suppressions,
+                  "Leaks that are known, as LeakSanitizer takes them:\n"
+                  "leak:PATTERN of a function, file or module")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  command.add_option("--junit", options->junit, "Write the result as JUnit XML, too")
+      ->type_name("FILE");
+  CLI::Option* json = command.add_flag("--json", options->json, "Print JSON");
+  command.add_flag("--github", options->github, "Print annotations for GitHub, too")
+      ->excludes(json);
   add_threshold_options(command, options->thresholds);
   command.callback([options, &command, &exit_code] { exit_code = find_leaks(command, *options); });
 }

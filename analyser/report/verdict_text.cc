@@ -43,6 +43,11 @@ std::string no_leak_above(const SeriesVerdict& v, TimeUnit unit) {
   return "no leak above " + human_rate(v.detectable_bytes_per_hour, unit);
 }
 
+// The rate is then of what follows the growth.
+bool growth_is_over(const SeriesVerdict& v) {
+  return v.verdict == VerdictClass::kBounded || v.verdict == VerdictClass::kStep;
+}
+
 nlohmann::json number(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
@@ -78,8 +83,10 @@ std::string verdict_line(const SeriesVerdict& v, TimeUnit unit) {
 void write_evidence(std::ostream& out, const SeriesVerdict& v, TimeUnit unit) {
   out << "  probability of a leak  " << human_probability(v.probability) << '\n';
   if (v.n_eff > 0) {
-    out << "  rate                   " << human_rate(v.rate.value, unit) << ", 95 % interval "
-        << human_rate(v.rate.low, unit) << " to " << human_rate(v.rate.high, unit) << '\n';
+    out << (growth_is_over(v) ? "  rate since it ended    " : "  rate                   ");
+    if (growth_is_over(v) && v.rate.low <= 0 && v.rate.high >= 0) out << "none within the noise: ";
+    out << human_rate(v.rate.value, unit) << ", 95 % interval " << human_rate(v.rate.low, unit)
+        << " to " << human_rate(v.rate.high, unit) << '\n';
     out << "  detectable rate        "
         << (std::isfinite(v.detectable_bytes_per_hour)
                 ? human_rate(v.detectable_bytes_per_hour, unit)

@@ -9,15 +9,24 @@
 
 namespace mla {
 
-// The timeline as series: strictly increasing times, live bytes of heap and mappings together, and
-// RSS, which is empty when a point does not know it. An idle end is left out: where a process does
-// nothing, nothing leaks, and it would look like growth that has ended.
+// The timeline as series, where the process was at work (busy_window.h): strictly increasing times,
+// live bytes of heap and mappings together, RSS, which is empty when a point does not know it, and
+// the allocations made so far with their bytes. Where Python's objects are recorded mappings are
+// left out: most of them are the arenas these objects are in.
 struct LiveSeries {
   std::vector<double> t_s;
   std::vector<double> live_bytes;
   std::vector<double> rss_bytes;
+  std::vector<double> allocations;
+  std::vector<double> allocated_bytes;
 };
 LiveSeries live_series(const Snapshot& snapshot);
+
+// Over time, and in a run of less than ten minutes also over the work done, counted in allocations
+// and in their bytes. Growth with time alone is insufficient then, as a program at work on one job
+// grows like that; and what holds too little independent information over time, as of a program
+// that works by fits and starts, is a leak if it grows with the work by both counts.
+SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& options);
 
 struct SiteVerdict {
   uint32_t site_index = 0;  // into Snapshot::sites

@@ -8,6 +8,11 @@ foreach(part usage run store analyse leaks docs bench)
     ENVIRONMENT
     "MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=${mla_library};MLA_PROGRAMS=${mla_programs}")
 endforeach()
+# Waits for its programs most of the time.
+add_test(NAME e2e_ci_docs COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/ci_docs.py)
+set_tests_properties(e2e_ci_docs PROPERTIES
+  LABELS "e2e;long"
+  ENVIRONMENT "MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=${mla_library}")
 
 # Measured by e2e_cli_bench, also in builds whose own programs have a sanitizer.
 add_executable(bench_work ${CMAKE_CURRENT_LIST_DIR}/programs/bench_work.c)

@@ -215,6 +215,10 @@ class Verdict(SeriesTest):
         with open(path, "w", encoding="ascii") as out:
             out.write("t_s,rss_bytes\n1,5\n2,5\n2,6\n")
         self.assert_one_line_error(mla("analyse", path), path, "sample 3 has the time of the last")
+        done = mla("analyse", "--csv", path, self.flat())  # the others are judged all the same
+        self.assertEqual((done.returncode, len(done.stdout.splitlines())), (2, 2), done.stdout)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        self.assertIn(path + ": sample 3", done.stderr)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ foreach(name churn_journal fork_family fork_storm kill_journal mixed_sizes page_
   mla_program(${name} ${MLA_E2E}/programs/${name}.cc)
 endforeach()
 
+mla_program(leak_pairs ${MLA_E2E}/programs/leak_pairs.c)
+find_package(LibXml2 REQUIRED)
+mla_program(leak_pairs_xml ${MLA_E2E}/programs/leak_pairs_xml.c)
+target_link_libraries(leak_pairs_xml PRIVATE LibXml2::LibXml2)
+
 mla_program_test(e2e exec ${MLA_E2E}/exec_test.py)
 mla_program_test(e2e fork ${MLA_E2E}/fork_test.py)
 mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)
@@ -50,6 +55,10 @@ set_tests_properties(e2e.why_on_other_allocators PROPERTIES LABELS "e2e;long")
 mla_program_test(e2e real_programs ${MLA_E2E}/real_test.py usual)
 mla_program_test(e2e real_programs_on_other_allocators ${MLA_E2E}/real_test.py others)
 set_tests_properties(e2e.real_programs_on_other_allocators PROPERTIES LABELS "e2e;long")
+
+mla_program_test(e2e leak_pairs ${MLA_E2E}/leak_pairs.py)
+mla_program_test(e2e healthy_programs ${MLA_E2E}/healthy_programs.py)
+set_tests_properties(e2e.leak_pairs e2e.healthy_programs PROPERTIES LABELS "e2e;long")
 
 # What takes long comes in two extents.
 foreach(extent short whole)

@@ -22,6 +22,7 @@ Snapshot recording(size_t seconds, double rate) {
     point.mapped_bytes = 1000;
     point.rss_bytes = point.live_bytes + 10'000'000;
     point.alloc_count = 100 * i;
+    point.alloc_bytes = 5000 * i;
     snapshot.timeline.push_back(point);
   }
   return snapshot;

@@ -32,7 +32,7 @@ _mla() {
     done
   fi
   case $previous in
-    -o | --output | --previous) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    -o | --output | --previous | --suppressions | --junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --core | --exe) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --dir | --debug-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --allocator)
@@ -70,7 +70,8 @@ _mla() {
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
                       --error --invalid-count --help" ;;
-    leaks) options="--rule --fail-on --limit --json --peak --overshoot --error --invalid-count
+    leaks) options="--rule --fail-on --limit --suppressions --junit --github --json --peak
+                    --overshoot --error --invalid-count
                     --help" ;;
     bench) options="--allocators --tune --config --with-mla --ready --load --idle --timeout --rounds
                     --seed --by --metric --better --margin --max-cost --json --help --" ;;
