@@ -127,6 +127,9 @@ void print_sites(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbol
         << counted(site.live_count, site.mapping ? "mapping" : "block") << ", "
         << percent(static_cast<uint64_t>(freed_share(site) * 1000), 1000) << " freed again\n    "
         << one_line_stack(symbolizer, site, kFramesShown) << '\n';
+    if (one.cohorts) {
+      out << "    " << cohort_strip(snapshot.census.sites[*one.cohorts], one.ruling) << '\n';
+    }
   }
 }
 
