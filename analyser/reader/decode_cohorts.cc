@@ -105,8 +105,8 @@ void decode_cohorts(const SegmentImage& image, const IdMap& map, const IdMap& mo
     return;
   }
   snapshot.census = census_of(*census);
-  const uint64_t rows = std::min<uint64_t>(relaxed(census->rows),
-                                           format::shape(image.census_table()).max_records());
+  const uint64_t rows =
+      std::min<uint64_t>(relaxed(census->rows), format::shape(image.census_table()).max_records());
   std::map<uint32_t, SiteCohorts> by_site;
   for (uint64_t i = 0; i < rows; ++i) {
     const auto* record = image.record<format::CohortRecord>(image.census_table(), i);

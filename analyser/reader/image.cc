@@ -31,9 +31,8 @@ std::string errno_text() { return std::strerror(errno); }
 
 const char* table_name(Table table) {
   static constexpr const char* kNames[format::kTableCount] = {
-      "strings", "modules", "nodes",     "sites",       "counters",     "threads",
-      "peak",    "peak",    "inherited", "python code", "python names", "python types",
-      "cohorts", "cohorts"};
+      "strings", "modules",   "nodes",       "sites",        "counters",     "threads", "peak",
+      "peak",    "inherited", "python code", "python names", "python types", "cohorts", "cohorts"};
   return kNames[static_cast<uint32_t>(table)];
 }
 

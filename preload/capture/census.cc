@@ -193,9 +193,9 @@ bool go_on(uint64_t budget_ns) {
   if (!more) work->table.end();
   const uint64_t took = sys::now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
   work->cost_ns += took;
-  next_slice_ns.store(sys::now_ns(CLOCK_MONOTONIC) +
-                          took * (work->asked ? kSliceShareAsked : kSliceShare),
-                      kRelaxed);
+  next_slice_ns.store(
+      sys::now_ns(CLOCK_MONOTONIC) + took * (work->asked ? kSliceShareAsked : kSliceShare),
+      kRelaxed);
   if (more) return false;
   publish();
   rest();
@@ -217,9 +217,7 @@ bool take_up() {
 
 }  // namespace
 
-void start_cohorts() {
-  last_event_ns.store(segment.header().start_monotonic_ns, kRelaxed);
-}
+void start_cohorts() { last_event_ns.store(segment.header().start_monotonic_ns, kRelaxed); }
 
 void cohorts_if_due(uint64_t now) {
   advance(now);

@@ -44,8 +44,7 @@ bool CohortTable::make_room(uint64_t site_limit) {
   const uint64_t capacity = larger(kFirst, site_limit * 2);
   auto* const fresh = static_cast<SiteCount*>(own_reserve(capacity * sizeof(SiteCount)));
   if (fresh == nullptr) return false;
-  if (sites_ != nullptr)
-    __builtin_memcpy(fresh, sites_, site_capacity_ * sizeof(SiteCount));
+  if (sites_ != nullptr) __builtin_memcpy(fresh, sites_, site_capacity_ * sizeof(SiteCount));
   // A child may be forked at any instruction of this: what it finds must be its own, and as large
   // as it is said to be. So the size is given up first and set last.
   SiteCount* const old = sites_;
@@ -136,7 +135,8 @@ void CohortTable::count_deaths(Row& row) const {
     deaths = saturated(uint64_t{deaths} + cell.before - cell.recorded);
   };
   count(row.older, birth_label_start(first_label_) / 2);
-  for (uint32_t l = first_label_; l <= label_; ++l) count(row.cell[l % kCohortLabels], middle_of(l));
+  for (uint32_t l = first_label_; l <= label_; ++l)
+    count(row.cell[l % kCohortLabels], middle_of(l));
 }
 
 // The next free one from `i` on. False without memory.

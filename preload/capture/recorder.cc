@@ -152,12 +152,8 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
                   BlockKind kind) {
   CounterRecord* counter = counter_of(shard, site);
   SampledBlock stale;
-  const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block),
-                                site,
-                                generation,
-                                weight,
-                                kind,
-                                live_map.birth_label()};
+  const SampledBlock sampled = {
+      reinterpret_cast<uintptr_t>(block), site, generation, weight, kind, live_map.birth_label()};
   if (counter == nullptr || !sample_table.insert(sampled, stale)) {
     segment.count_loss(counter == nullptr ? Loss::kNoThread : Loss::kNoLiveMap);
     return;

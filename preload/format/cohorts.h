@@ -22,9 +22,9 @@
 
 namespace mla::format {
 
-inline constexpr uint32_t kBirthUnitBits = 22;          // of 4.2 ms: labels last for 833 days
+inline constexpr uint32_t kBirthUnitBits = 22;  // of 4.2 ms: labels last for 833 days
 inline constexpr uint32_t kLabelsAnOctave = 8;
-inline constexpr uint32_t kMostLabel = 255;             // later births all have this one
+inline constexpr uint32_t kMostLabel = 255;  // later births all have this one
 inline constexpr uint64_t kMostGapNs = 125'000'000;
 
 constexpr uint32_t birth_label(uint64_t active_ns) {
@@ -76,14 +76,14 @@ static_assert(sizeof(CohortRecord) == 896);
 
 // What a table of cohorts is about.
 struct CohortCensus {
-  std::atomic<uint64_t> t_ns;       // since start_monotonic_ns: when the census began
-  std::atomic<uint64_t> active_ns;  // active time then
-  std::atomic<uint64_t> cost_ns;    // CPU time it took
-  std::atomic<uint64_t> blocks;     // live ones it met
-  std::atomic<uint32_t> rows;       // records filled, indexes 0 .. rows - 1
-  std::atomic<uint32_t> left_out;   // sites that found no room
-  std::atomic<uint32_t> first_label;  // of cell[0]
-  std::atomic<uint32_t> censuses;     // taken so far, with this one
+  std::atomic<uint64_t> t_ns;                    // since start_monotonic_ns: when the census began
+  std::atomic<uint64_t> active_ns;               // active time then
+  std::atomic<uint64_t> cost_ns;                 // CPU time it took
+  std::atomic<uint64_t> blocks;                  // live ones it met
+  std::atomic<uint32_t> rows;                    // records filled, indexes 0 .. rows - 1
+  std::atomic<uint32_t> left_out;                // sites that found no room
+  std::atomic<uint32_t> first_label;             // of cell[0]
+  std::atomic<uint32_t> censuses;                // taken so far, with this one
   std::atomic<uint64_t> born_ns[kCohortLabels];  // time since the start at which each label began
 };
 
