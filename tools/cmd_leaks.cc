@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "leaks_founding.h"
+#include "live_recording.h"
 #include "memory_limit.h"
 #include "output.h"
 #include "reader/directory.h"
@@ -161,6 +162,8 @@ nlohmann::ordered_json site_json(const Snapshot& snapshot, Symbolizer& symbolize
   entry["freed_ratio"] = freed_share(site);
   entry["live_bytes"] = site.live_bytes;
   entry["live_count"] = site.live_count;
+  entry["cohorts"] = one.cohorts ? cohorts_json(snapshot.census.sites[*one.cohorts])
+                                 : nlohmann::ordered_json(nullptr);
   entry["stack"] = nlohmann::json::array();
   for (const Frame* frame : symbolizer.stack_of(site).frames) {
     entry["stack"].push_back({{"function", frame_label(*frame)},
@@ -199,7 +202,9 @@ int find_leaks(const CLI::App& command, const Options& options) {
     if (!founding || command.count(name) == 0) continue;
     throw Error(name, "belongs to the verdict", "leave out --rule founding");
   }
-  const Snapshot snapshot = read_snapshot(find_recording(options.recording));
+  const std::string path = find_recording(options.recording);
+  request_census(path);
+  const Snapshot snapshot = read_snapshot(path);
   Symbolizer symbolizer(snapshot);
   Output out;
   int exit_code = kExitOk;

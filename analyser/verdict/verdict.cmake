@@ -1,6 +1,10 @@
-list(APPEND MLA_ANALYSER_SOURCES ${CMAKE_CURRENT_LIST_DIR} /
-     assessment.cc ${CMAKE_CURRENT_LIST_DIR} / autocorrelation.cc ${CMAKE_CURRENT_LIST_DIR} /
-     bins.cc ${CMAKE_CURRENT_LIST_DIR} / cycle.cc ${CMAKE_CURRENT_LIST_DIR} /
-     growth_tests.cc ${CMAKE_CURRENT_LIST_DIR} / models.cc ${CMAKE_CURRENT_LIST_DIR} /
-     process_verdict.cc ${CMAKE_CURRENT_LIST_DIR} / site_rule.cc ${CMAKE_CURRENT_LIST_DIR} /
-     verdict.cc)
+list(APPEND MLA_ANALYSER_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/assessment.cc
+  ${CMAKE_CURRENT_LIST_DIR}/autocorrelation.cc
+  ${CMAKE_CURRENT_LIST_DIR}/bins.cc
+  ${CMAKE_CURRENT_LIST_DIR}/cycle.cc
+  ${CMAKE_CURRENT_LIST_DIR}/growth_tests.cc
+  ${CMAKE_CURRENT_LIST_DIR}/models.cc
+  ${CMAKE_CURRENT_LIST_DIR}/process_verdict.cc
+  ${CMAKE_CURRENT_LIST_DIR}/site_rule.cc
+  ${CMAKE_CURRENT_LIST_DIR}/verdict.cc)
