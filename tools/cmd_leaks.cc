@@ -158,6 +158,10 @@ nlohmann::ordered_json site_json(const Snapshot& snapshot, Symbolizer& symbolize
   nlohmann::ordered_json entry;
   entry["id"] = site.id;
   entry.update(verdict_json(one.verdict, TimeUnit::kHours));
+  const Rate& rate = one.verdict.rate;
+  entry["bytes_per_hour"] = rate.value;
+  // Of the cohorts it is known without a series, too.
+  entry["rate_bytes_per_hour"] = {{"value", rate.value}, {"low", rate.low}, {"high", rate.high}};
   entry["growth_share"] = one.growth_share;
   entry["freed_ratio"] = freed_share(site);
   entry["live_bytes"] = site.live_bytes;

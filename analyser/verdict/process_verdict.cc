@@ -88,7 +88,8 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
     SiteVerdict& site = by_site[cohorts.site_index];
     site.site_index = cohorts.site_index;
     site.cohorts = i;
-    apply(site_ruling(cohorts, snapshot.census.active_ns), site);
+    const uint64_t freed = snapshot.sites[cohorts.site_index].freed_count;
+    apply(site_ruling(cohorts, snapshot.census.active_ns, freed), site);
   }
   std::vector<SiteVerdict> sites;
   std::vector<double> p_values;

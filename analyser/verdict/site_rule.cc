@@ -18,7 +18,9 @@ constexpr double kLeastYounger = 4;
 constexpr double kLeastShare = 0.4;  // of the rate in the stretch before
 constexpr double kMostHazard = 1.5;  // deaths per block and run
 constexpr double kLeastAge = 1.0 / 16;
-constexpr double kTheyDie = 0.01;  // more deaths than tolerated, by chance
+constexpr double kMostAtOnce = 0.7;
+constexpr double kNextToNone = 0.05;  // of what was allocated
+constexpr double kTheyDie = 0.01;     // more deaths than tolerated, by chance
 // A rate that has fallen so far, and by so many standard errors, may be on its way to zero.
 constexpr double kSlowing = 0.75;
 constexpr double kSlowingErrors = 2.5;
@@ -50,16 +52,21 @@ struct OldAge {
   double exposure = 0;  // blocks times runs
 };
 
-// Deaths at ages of at least `age` of the run and the time blocks were that old, since `since`.
-OldAge old_age(const SiteCohorts& site, double run, double age) {
-  OldAge sum;
-  const double since = static_cast<double>(site.since_active_ns) / run;
+// The time that blocks alive were at least `age` of the run old, after `since` of it.
+double exposure(const SiteCohorts& site, double run, double age, double since) {
+  double sum = 0;
   for (const Cohort& c : site.cohorts) {
     const double born =
         (static_cast<double>(c.from_active_ns) + static_cast<double>(c.to_active_ns)) / 2 / run;
-    const double lived = 1 - std::max(born + age, since);
-    if (lived > 0) sum.exposure += lived * static_cast<double>(c.recorded);
+    sum += std::max(0.0, 1 - std::max(born + age, since)) * static_cast<double>(c.recorded);
   }
+  return sum;
+}
+
+// Deaths at ages of at least `age` of the run, and the time blocks were that old meanwhile.
+OldAge old_age(const SiteCohorts& site, double run, double age) {
+  OldAge sum;
+  sum.exposure = exposure(site, run, age, static_cast<double>(site.since_active_ns) / run);
   for (size_t k = 0; k < site.deaths.size(); ++k) {
     const double oldest = std::ldexp(1.0, -static_cast<int>(k));
     if (oldest / 2 < age) continue;
@@ -68,6 +75,17 @@ OldAge old_age(const SiteCohorts& site, double run, double age) {
     sum.exposure += deaths * (0.75 * oldest - age);
   }
   return sum;
+}
+
+// With sampling, freed blocks that were recorded.
+double recorded_of(const SiteCohorts& site, uint64_t freed) {
+  double live = 0;
+  double recorded = 0;
+  for (const Cohort& c : site.cohorts) {
+    live += static_cast<double>(c.live);
+    recorded += static_cast<double>(c.recorded);
+  }
+  return live > 0 ? static_cast<double>(freed) * recorded / live : static_cast<double>(freed);
 }
 
 // P(X <= deaths) for X Poisson with mean `mean`.
@@ -110,16 +128,12 @@ std::string words(const char* format, double a, double b = 0) {
 
 // From the oldest age down to the one at which blocks are seen to die: what dies at 0.4 of the run
 // lives undisturbed before, and would look like a leak by its younger days.
-void judge_age(SiteRuling& ruling, const SiteCohorts& site, double run) {
+void judge_age(SiteRuling& ruling, const SiteCohorts& site, double run, double freed) {
   ruling.hazard = HUGE_VAL;
-  for (double age = 0.5; age >= kLeastAge; age /= 2) {
-    const OldAge old = old_age(site, run, age);
-    const double tolerated = kMostHazard * old.exposure;
-    if (old.deaths > 0 && 1 - poisson_at_most(old.deaths - 1, tolerated) < kTheyDie) {
-      ruling.they_die = true;
-      return;
-    }
-    if (old.exposure <= 0) continue;
+  double all = freed;
+  for (const Cohort& c : site.cohorts) all += static_cast<double>(c.recorded);
+  const auto consider = [&](double age, const OldAge& old) {
+    if (old.exposure <= 0) return;
     const double hazard = (old.deaths + 3) / old.exposure;
     if (hazard < ruling.hazard) {
       ruling.hazard = hazard;
@@ -127,7 +141,28 @@ void judge_age(SiteRuling& ruling, const SiteCohorts& site, double run) {
     }
     ruling.p_value =
         std::min(ruling.p_value, 4 * poisson_at_most(old.deaths, 2 * kMostHazard * old.exposure));
+  };
+  for (double age = 0.5; age >= kLeastAge; age /= 2) {
+    const OldAge old = old_age(site, run, age);
+    const double tolerated = kMostHazard * old.exposure;
+    if (old.deaths > 0 && 1 - poisson_at_most(old.deaths - 1, tolerated) < kTheyDie) {
+      ruling.they_die = true;
+      return;
+    }
+    consider(age, old);
+    // All that was ever freed may have been as old as this; before deaths were counted, too.
+    if (freed <= kNextToNone * all) consider(age, {freed, exposure(site, run, age, 0)});
   }
+}
+
+// The largest share of the survivors born in one eighth of the run, beginning anywhere.
+double most_at_once(const SiteCohorts& site, double run) {
+  constexpr double kPart = 0.125;
+  double most = 0;
+  for (double from = kMiddleBegin; from + kPart <= 1; from += kPart / 4) {
+    most = std::max(most, stretch(site, run, from, from + kPart).recorded);
+  }
+  return most / stretch(site, run, kMiddleBegin, 1).recorded;
 }
 
 Rate rate_of(const SiteCohorts& site, double run) {
@@ -143,7 +178,7 @@ Rate rate_of(const SiteCohorts& site, double run) {
 
 }  // namespace
 
-SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns) {
+SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t freed) {
   SiteRuling ruling;
   const auto run = static_cast<double>(active_ns);
   if (site.cohorts.empty() || run <= 0) return ruling;
@@ -151,7 +186,7 @@ SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns) {
   ruling.younger = stretch(site, run, kMiddleHalf, kMiddleEnd).recorded;
   ruling.last = stretch(site, run, kMiddleEnd, 1).recorded;
   ruling.rate = rate_of(site, run);
-  judge_age(ruling, site, run);
+  judge_age(ruling, site, run, recorded_of(site, freed));
   // Per run, so that stretches of different length compare.
   constexpr double kHalf = kMiddleHalf - kMiddleBegin;
   const double older = ruling.older / kHalf;
@@ -166,6 +201,11 @@ SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns) {
   if (ruling.older + ruling.younger < kLeastMiddle || ruling.younger < kLeastYounger) {
     ruling.reason =
         words("only %.0f blocks of middle age are alive", ruling.older + ruling.younger);
+    ruling.p_value = 1;
+    return ruling;
+  }
+  if (most_at_once(site, run) > kMostAtOnce) {
+    ruling.reason = "nearly all that stays was born at once";
     ruling.p_value = 1;
     return ruling;
   }

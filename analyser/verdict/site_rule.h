@@ -31,8 +31,10 @@ struct SiteRuling {
   double last = 0;
 };
 
-// `active_ns`: Census::active_ns. O(cohorts).
-SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns);
+// `active_ns`: Census::active_ns. `freed`: blocks of the site ever freed, an estimate with
+// sampling: where there are next to none, none was freed before deaths were counted, either.
+// O(cohorts).
+SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t freed);
 
 // The evidence in one line: of how many blocks born when how many are alive, and at what age none
 // dies any more. `t`: hours, minutes or seconds of the run, as suits its length.

@@ -22,10 +22,12 @@ using format::Table;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr uint64_t kSliceNs = 200'000;
-constexpr uint64_t kSliceShare = 50;
+constexpr uint64_t kSliceShare = 20;
 constexpr uint64_t kSliceShareAsked = 1;  // someone waits
-constexpr uint64_t kExitNs = 10'000'000;
-constexpr uint64_t kFirstCensusNs = 50'000'000;  // of active time
+constexpr uint64_t kExitShare = 20;
+constexpr uint64_t kLeastExitNs = 30'000'000;
+constexpr uint64_t kMostExitNs = 200'000'000;
+constexpr uint64_t kFirstCensusNs = 20'000'000;  // of active time
 constexpr uint32_t kPagesAStep = 8;
 constexpr uint32_t kBucketsAStep = 1024;
 
@@ -64,7 +66,8 @@ void set_birth_label(uint32_t label) {
 void advance(uint64_t now) {
   uint64_t seen = last_event_ns.load(kRelaxed);
   if (now <= seen || !last_event_ns.compare_exchange_strong(seen, now, kRelaxed)) return;
-  const uint64_t gap = now - seen < format::kMostGapNs ? now - seen : format::kMostGapNs;
+  const uint64_t most = format::most_gap(active_ns.load(kRelaxed));
+  const uint64_t gap = now - seen < most ? now - seen : most;
   const uint32_t label = format::birth_label(active_ns.fetch_add(gap, kRelaxed) + gap);
   const uint32_t before = live_map.birth_label();
   if (label == before) return;
@@ -186,10 +189,10 @@ void publish() {
 
 // One slice. True when a census was published.
 bool go_on(uint64_t budget_ns) {
+  // CPU time: a thread that loses its processor in a slice holds nobody up but itself.
   const uint64_t begin_ns = sys::now_ns(CLOCK_THREAD_CPUTIME_ID);
-  const uint64_t end_ns = sys::now_ns(CLOCK_MONOTONIC) + budget_ns;
   bool more = true;
-  while (more && sys::now_ns(CLOCK_MONOTONIC) < end_ns) more = step();
+  while (more && sys::now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns < budget_ns) more = step();
   if (!more) work->table.end();
   const uint64_t took = sys::now_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
   work->cost_ns += took;
@@ -250,7 +253,13 @@ void cohorts_at_exit() {
   // Sampled blocks stand for more than themselves, so that nothing can be said of them.
   const bool frees = segment.header().ever_sampled.load(kRelaxed) == 0 &&
                      work->phase == Phase::kIdle && live < met - met / 10;
-  if (!frees && begin(sys::now_ns(CLOCK_MONOTONIC), false)) go_on(kExitNs);
+  uint64_t budget = active_ns.load(kRelaxed) / kExitShare;
+  if (budget < kLeastExitNs) budget = kLeastExitNs;
+  if (budget > kMostExitNs) budget = kMostExitNs;
+  // Once more for the sites that the first one gave a row: a short run may have had no other.
+  for (int i = 0; i < 2 && !frees && (i == 0 || work->table.has_new_rows()); ++i) {
+    if (!begin(sys::now_ns(CLOCK_MONOTONIC), false) || !go_on(budget / 2)) break;
+  }
   rest();
   busy.store(0, std::memory_order_release);
 }

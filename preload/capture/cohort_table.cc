@@ -168,6 +168,7 @@ void CohortTable::give_rows() {
     least *= 2;
   }
   uint32_t at = 0;
+  new_rows_ = wanted > 0;
   for (uint64_t i = 0; wanted > 0 && i < site_limit_; ++i) {
     if (!wants(sites_[i])) continue;
     --wanted;

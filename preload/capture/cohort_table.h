@@ -44,6 +44,8 @@ class CohortTable {
   }
   uint64_t active_ns() const { return active_ns_; }
   uint32_t first_label() const { return first_label_; }
+  // Sites were given a row that was not yet in a census.
+  bool has_new_rows() const { return new_rows_; }
   uint64_t survivors() const { return survivors_; }
 
   // Forgets everything but the memory. Also in a forked child that may have found it half done.
@@ -95,6 +97,7 @@ class CohortTable {
   Row* chunk_[kChunks] = {};
   uint32_t rows_in_use_ = 0;  // none in use is at or above it
   uint32_t left_out_ = 0;
+  bool new_rows_ = false;
   uint64_t active_ns_ = 0;
   uint64_t before_ns_ = 0;  // active time of the census before
   uint32_t label_ = 0;

@@ -2,7 +2,7 @@
 // alive. From a census over all live blocks, taken eight times while the run doubles in length.
 //
 // Births are counted in active time, which goes on while the process allocates and stands still
-// while it is idle: between two events that are further apart than kMostGapNs only so much passes.
+// while it is idle: between two events that are further apart than most_gap() only so much passes.
 // So a server that waited for a day before its load came has lived, for this purpose, since then,
 // and neither is a program that rarely allocates different from one that does so all the time.
 //
@@ -25,7 +25,12 @@ namespace mla::format {
 inline constexpr uint32_t kBirthUnitBits = 22;  // of 4.2 ms: labels last for 833 days
 inline constexpr uint32_t kLabelsAnOctave = 8;
 inline constexpr uint32_t kMostLabel = 255;  // later births all have this one
-inline constexpr uint64_t kMostGapNs = 125'000'000;
+
+// A 32nd of the run, 10 to 125 ms.
+constexpr uint64_t most_gap(uint64_t active_ns) {
+  const uint64_t part = active_ns / 32;
+  return part < 10'000'000 ? 10'000'000 : part > 125'000'000 ? 125'000'000 : part;
+}
 
 constexpr uint32_t birth_label(uint64_t active_ns) {
   const uint64_t units = active_ns >> kBirthUnitBits;

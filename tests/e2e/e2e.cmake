@@ -30,6 +30,9 @@ foreach(name churn_journal fork_family fork_storm kill_journal mixed_sizes page_
   mla_program(${name} ${MLA_E2E}/programs/${name}.cc)
 endforeach()
 
+mla_program(site_lives ${MLA_E2E}/programs/site_lives.c)
+
+mla_program_test(e2e cohorts ${MLA_E2E}/cohorts_test.py)
 mla_program_test(e2e exec ${MLA_E2E}/exec_test.py)
 mla_program_test(e2e fork ${MLA_E2E}/fork_test.py)
 mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)

@@ -34,6 +34,9 @@ void add_process(Score& score, const SimulatedProcess& process) {
   Snapshot snapshot;
   snapshot.census = process.census;
   snapshot.sites.resize(process.sites.size());
+  for (size_t i = 0; i < process.sites.size(); ++i) {
+    snapshot.sites[i].freed_count = process.sites[i].freed;
+  }
   const ProcessVerdict verdict = process_verdict(snapshot);
   std::map<uint32_t, const SiteVerdict*> judged;
   for (const SiteVerdict& site : verdict.sites) judged[site.site_index] = &site;

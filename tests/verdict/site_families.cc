@@ -302,11 +302,17 @@ SimulatedProcess simulate_process(uint64_t seed, uint64_t number, uint64_t sampl
     makers()[family].make(random, site);
     double leaked = 0;
     for (const Life& life : site.lives) leaked += life.death >= kForever ? life.bytes : 0;
-    process.sites.push_back({family, leaked / (run_ns / 3.6e12)});
+    process.sites.push_back({family, 0, leaked / (run_ns / 3.6e12)});
     sites.push_back(std::move(site));
   }
   const auto limit = static_cast<uint32_t>(sites.size()) + format::kFirstSite;
-  process.census = take_censuses(record(random, sites, sampling), limit, run_ns);
+  const std::vector<Recorded> recorded = record(random, sites, sampling);
+  for (const Recorded& block : recorded) {
+    if (block.life.death <= 1) {
+      process.sites[block.site - format::kFirstSite].freed += block.blocks;
+    }
+  }
+  process.census = take_censuses(recorded, limit, run_ns);
   return process;
 }
 

@@ -24,6 +24,7 @@ const std::vector<SiteFamily>& site_families();
 
 struct SimulatedSite {
   size_t family = 0;
+  uint64_t freed = 0;  // blocks, by the end; an estimate with sampling
   double leaked_bytes_per_hour = 0;
 };
 

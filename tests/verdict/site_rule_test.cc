@@ -28,7 +28,7 @@ SiteCohorts site_with(Survivors survivors) {
 
 TEST(SiteRule, BlocksThatStayAreALeak) {
   const SiteCohorts site = site_with([](uint64_t) { return 10; });
-  const SiteRuling ruling = site_ruling(site, kRun);
+  const SiteRuling ruling = site_ruling(site, kRun, 800);
   EXPECT_EQ(ruling.verdict, VerdictClass::kLeak);
   EXPECT_LT(ruling.p_value, 1e-6);
   EXPECT_NEAR(ruling.rate.value, 10 * 100 * 36, 1);  // each 100 s
@@ -40,39 +40,41 @@ TEST(SiteRule, BlocksThatStayAreALeak) {
 }
 
 TEST(SiteRule, WhatWasBornEarlyIsBounded) {
-  EXPECT_EQ(site_ruling(site_with([](uint64_t i) { return i < 12 ? 50 : 1; }), kRun).verdict,
+  EXPECT_EQ(site_ruling(site_with([](uint64_t i) { return i < 12 ? 50 : 1; }), kRun, 800).verdict,
             VerdictClass::kBounded);
-  EXPECT_EQ(site_ruling(site_with([](uint64_t i) { return i < 22 ? 50 : 0; }), kRun).verdict,
+  EXPECT_EQ(site_ruling(site_with([](uint64_t i) { return i < 22 ? 50 : 0; }), kRun, 800).verdict,
             VerdictClass::kBounded);
 }
 
 TEST(SiteRule, OldBlocksThatDieAreNone) {
   SiteCohorts site = site_with([](uint64_t i) { return i < 16 ? 0 : 50; });
   site.deaths[1] = 800;
-  EXPECT_EQ(site_ruling(site, kRun).verdict, VerdictClass::kStable);
+  EXPECT_EQ(site_ruling(site, kRun, 800).verdict, VerdictClass::kStable);
   site.deaths[1] = 0;
   site.deaths[5] = 100'000;  // young ones: garbage of the same call site
-  EXPECT_EQ(site_ruling(site, kRun).verdict, VerdictClass::kLeak);
+  EXPECT_EQ(site_ruling(site, kRun, 800).verdict, VerdictClass::kLeak);
 }
 
 TEST(SiteRule, EverFewerBlocksStillGrow) {
   const auto site = site_with([](uint64_t i) { return 100 * 16 / (i + 8); });
-  EXPECT_EQ(site_ruling(site, kRun).verdict, VerdictClass::kGrowing);
+  EXPECT_EQ(site_ruling(site, kRun, 800).verdict, VerdictClass::kGrowing);
 }
 
 TEST(SiteRule, TooFewToSay) {
-  EXPECT_EQ(site_ruling({}, kRun).verdict, VerdictClass::kInsufficient);
+  EXPECT_EQ(site_ruling({}, kRun, 800).verdict, VerdictClass::kInsufficient);
   const auto few = site_with([](uint64_t i) { return i % 4 == 0; });
-  EXPECT_EQ(site_ruling(few, kRun).verdict, VerdictClass::kInsufficient);
+  EXPECT_EQ(site_ruling(few, kRun, 800).verdict, VerdictClass::kInsufficient);
   // The site was watched from just before the end only.
   SiteCohorts late = site_with([](uint64_t) { return 1; });
   late.since_active_ns = kRun / 16 * 15;
-  EXPECT_EQ(site_ruling(late, kRun).verdict, VerdictClass::kInsufficient);
+  EXPECT_EQ(site_ruling(late, kRun, 800).verdict, VerdictClass::kInsufficient);
+  EXPECT_EQ(site_ruling(late, kRun, 0).verdict, VerdictClass::kLeak);  // none was ever freed
 }
 
 TEST(SiteRule, OneAnswerOfCohortsAndHistory) {
   Snapshot snapshot;
   snapshot.sites.resize(2);
+  snapshot.sites[0].freed_count = snapshot.sites[1].freed_count = 800;
   snapshot.census.active_ns = kRun;
   for (const uint64_t survivors : {10, 40}) {
     snapshot.census.sites.push_back(site_with([&](uint64_t) { return survivors; }));
@@ -97,6 +99,9 @@ TEST(SiteRule, FindsTheLeaksAmongTheSitesOfProcesses) {
     Snapshot snapshot;
     snapshot.census = process.census;
     snapshot.sites.resize(process.sites.size());
+    for (size_t s = 0; s < process.sites.size(); ++s) {
+      snapshot.sites[s].freed_count = process.sites[s].freed;
+    }
     for (const SimulatedSite& site : process.sites) {
       leaks += site_families()[site.family].truth == SiteTruth::kLeaks;
     }
