@@ -10,6 +10,7 @@
 #include "leaks_founding.h"
 #include "leaks_hint.h"
 #include "leaks_suppressed.h"
+#include "live_recording.h"
 #include "memory_limit.h"
 #include "output.h"
 #include "reader/directory.h"
@@ -141,6 +142,9 @@ void print_sites(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbol
         << counted(site.live_count, site.mapping ? "mapping" : "block") << ", "
         << percent(static_cast<uint64_t>(freed_share(site) * 1000), 1000) << " freed again\n    "
         << one_line_stack(symbolizer, site, kFramesShown) << '\n';
+    if (one.cohorts) {
+      out << "    " << cohort_strip(snapshot.census.sites[*one.cohorts], one.ruling) << '\n';
+    }
   }
 }
 
@@ -238,10 +242,16 @@ nlohmann::ordered_json site_json(const Snapshot& snapshot, Symbolizer& symbolize
   nlohmann::ordered_json entry;
   entry["id"] = site.id;
   entry.update(verdict_json(one.verdict, TimeUnit::kHours));
+  const Rate& rate = one.verdict.rate;
+  entry["bytes_per_hour"] = rate.value;
+  // Of the cohorts it is known without a series, too.
+  entry["rate_bytes_per_hour"] = {{"value", rate.value}, {"low", rate.low}, {"high", rate.high}};
   entry["growth_share"] = one.growth_share;
   entry["freed_ratio"] = freed_share(site);
   entry["live_bytes"] = site.live_bytes;
   entry["live_count"] = site.live_count;
+  entry["cohorts"] = one.cohorts ? cohorts_json(snapshot.census.sites[*one.cohorts])
+                                 : nlohmann::ordered_json(nullptr);
   entry["stack"] = nlohmann::json::array();
   for (const Frame* frame : symbolizer.stack_of(site).frames) {
     entry["stack"].push_back({{"function", frame_label(*frame)},
@@ -285,7 +295,9 @@ int find_leaks(const CLI::App& command, const Options& options) {
     if (!founding || command.count(name) == 0) continue;
     throw Error(name, "belongs to the verdict", "leave out --rule founding");
   }
-  const Snapshot snapshot = read_snapshot(find_recording(options.recording));
+  const std::string path = find_recording(options.recording);
+  request_census(path);
+  const Snapshot snapshot = read_snapshot(path);
   Symbolizer symbolizer(snapshot);
   Output out;
   int exit_code = kExitOk;

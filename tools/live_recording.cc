@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <vector>
 
 #include "format/format.h"
@@ -121,6 +123,15 @@ uint64_t LiveRecording::last_ledger_ns() const {
   return last;
 }
 
+uint64_t LiveRecording::censuses() const {
+  const format::SegmentHeader& header = header_of(blocks_);
+  // Acquires the store that published the last census.
+  const uint32_t table = header.cohort_table.load(std::memory_order_acquire);
+  return table == 1 || table == 2
+             ? header.census[table - 1].censuses.load(std::memory_order_relaxed)
+             : 0;
+}
+
 uint64_t LiveRecording::trims() const {
   return header_of(blocks_).trim_count.load(std::memory_order_acquire);  // the trim's release
 }
@@ -180,6 +191,17 @@ std::optional<LiveFigures> LiveRecording::tick() {
   format::append(slots, header.timeline_interval_ns, t_ns, now.rss_bytes, now.anon_bytes, live,
                  live_count, alloc_count, alloc_bytes, mapped);
   return figures;
+}
+
+void request_census(const std::string& path) {
+  const std::unique_ptr<LiveRecording> recording = LiveRecording::open(path);
+  if (recording == nullptr) return;
+  const uint64_t before = recording->censuses();
+  recording->request(format::Request::kCensus);
+  for (int i = 0; i < 50 && recording->censuses() == before; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  recording->withdraw(format::Request::kCensus);
 }
 
 std::optional<LiveFigures> LiveDirectory::tick(pid_t pid) {

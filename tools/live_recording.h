@@ -41,6 +41,8 @@ class LiveRecording {
   bool is_requested(format::Request what) const;
   // When the last walk over its pages ended, since the start of the recording; 0: there was none.
   uint64_t last_ledger_ns() const;
+  // How many censuses of its live blocks were taken.
+  uint64_t censuses() const;
   // How often its allocator was made to give memory back.
   uint64_t trims() const;
   // How far the count of Python's objects is, and how many were finished.
@@ -60,6 +62,10 @@ class LiveRecording {
   void* blocks_;         // the fixed blocks of the file, shared with the process
   std::string program_;  // /proc/PID/exe: another one says that the process was replaced by exec
 };
+
+// Has a living process take a census of its live blocks, and waits for it for at most a second:
+// one that is idle takes none, and the last one then still holds.
+void request_census(const std::string& path);
 
 // All recordings of a directory, looked for again at each tick.
 class LiveDirectory {

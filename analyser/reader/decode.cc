@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "reader/decode_cohorts.h"
 #include "reader/decode_ledger.h"
 #include "reader/decode_objects.h"
 #include "reader/decode_tables.h"
@@ -340,6 +341,7 @@ void decode(const SegmentImage& image, Snapshot& snapshot, DamageLog& damage) {
   decode_counters(image, sites, snapshot.sites, damage);
   decode_per_site(image, sites, snapshot.sites);
   const IdMap moved = sort_sites(snapshot.sites, sites_of_ledger(image, sites));
+  decode_cohorts(image, sites, moved, snapshot, damage);
   decode_ledger(image, sites, moved, snapshot, damage);
   decode_objects(image, snapshot.objects, damage);
   decode_threads(image, snapshot.threads);

@@ -31,8 +31,8 @@ std::string errno_text() { return std::strerror(errno); }
 
 const char* table_name(Table table) {
   static constexpr const char* kNames[format::kTableCount] = {
-      "strings", "modules", "nodes",     "sites",       "counters",     "threads",
-      "peak",    "peak",    "inherited", "python code", "python names", "python types"};
+      "strings", "modules",   "nodes",       "sites",        "counters",     "threads", "peak",
+      "peak",    "inherited", "python code", "python names", "python types", "cohorts", "cohorts"};
   return kNames[static_cast<uint32_t>(table)];
 }
 
@@ -184,6 +184,7 @@ SegmentImage SegmentImage::load(const std::string& path, DamageLog& damage) {
     throw Error(path, "is larger than any recording can be", kGiveRecording);
   }
   image.copy_peak(source, damage);
+  image.copy_census(source, damage);
   image.copy_table(source, Table::kInherited, damage);
   image.copy_table(source, Table::kCounters, damage);
   image.copy_rings(source);
@@ -256,6 +257,32 @@ void SegmentImage::copy_peak(const Source& source, DamageLog& damage) {
     copy_table(source, peak_.table == 1 ? Table::kPeakA : Table::kPeakB, damage);
     if (!source.read_block(0, header_)) return;
     if (published_peak() == peak_) return;
+  }
+}
+
+// Censuses take turns like peaks. Copied before the counters and sites, of which they are behind.
+void SegmentImage::copy_census(const Source& source, DamageLog& damage) {
+  constexpr int kAttempts = 4;
+  const auto published = [this] {
+    const uint32_t table = header().cohort_table.load(std::memory_order_acquire);
+    return table == 1 || table == 2 ? table : 0;
+  };
+  const auto number = [this](uint32_t table) {
+    return header().census[table - 1].censuses.load(std::memory_order_relaxed);
+  };
+  if (header().cohort_table.load(std::memory_order_relaxed) > 2) {
+    damage.add("cohorts", "in no table there is; left out", 0);
+  }
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const uint32_t table = published();
+    if (table == 0) return;
+    const uint32_t censuses = number(table);
+    census_table_ = table;
+    std::memcpy(census_.data(), &header().census[table - 1], census_.size());
+    copy_table(source, census_table(), damage);
+    if (!source.read_block(0, header_)) return;
+    if (published() == table && number(table) == censuses) return;
+    census_table_ = 0;
   }
 }
 

@@ -75,6 +75,15 @@ class SegmentImage {
                           : nullptr;
   }
 
+  // The last census of cohorts, and the table with its rows; null if there is none.
+  const format::CohortCensus* census() const {
+    return census_table_ == 0 ? nullptr
+                              : reinterpret_cast<const format::CohortCensus*>(census_.data());
+  }
+  format::Table census_table() const {
+    return census_table_ == 1 ? format::Table::kCohortsA : format::Table::kCohortsB;
+  }
+
   const struct stat& file_status() const { return status_; }
   uint64_t used_bytes() const { return used_bytes_; }
   bool from_core() const { return from_core_; }  // the file is a core file that holds the segment
@@ -87,6 +96,7 @@ class SegmentImage {
   void copy_table(const Source& source, format::Table table, DamageLog& damage);
   void copy_peak(const Source& source, DamageLog& damage);
   void copy_objects(const Source& source, DamageLog& damage);
+  void copy_census(const Source& source, DamageLog& damage);
   Peak published_peak() const;
   void check_header(const std::string& path, uint64_t bytes_read) const;
   const std::byte* bytes(format::Table table, uint64_t first, uint64_t count) const;
@@ -101,6 +111,8 @@ class SegmentImage {
   Peak peak_;
   alignas(format::PythonObjects) std::array<std::byte, sizeof(format::PythonObjects)> objects_{};
   bool objects_whole_ = false;
+  alignas(format::CohortCensus) std::array<std::byte, sizeof(format::CohortCensus)> census_{};
+  uint32_t census_table_ = 0;
   uint64_t used_bytes_ = 0;
   bool from_core_ = false;
 };

@@ -273,6 +273,38 @@ struct ObjectCounts {
   bool has(format::ObjectsFlag flag) const { return (flags & static_cast<uint32_t>(flag)) != 0; }
 };
 
+// The blocks of a call site that were born in one stretch of the run; see format/cohorts.h for
+// active time, which runs only while the process allocates. Estimates with sampling.
+struct Cohort {
+  uint64_t from_active_ns = 0;
+  uint64_t to_active_ns = 0;
+  uint64_t from_ns = 0;  // the same in time since the start
+  uint64_t to_ns = 0;
+  uint64_t allocated = 0;  // 0 with live ones: not known
+  uint64_t live = 0;
+  uint64_t live_bytes = 0;
+  uint64_t recorded = 0;  // of the live ones; fewer than `live` with sampling
+};
+
+struct SiteCohorts {
+  uint32_t site_index = 0;       // into Snapshot::sites
+  uint64_t since_active_ns = 0;  // deaths were counted from then on
+  // Of recorded blocks, at an age in (T / 2^(k+1), T / 2^k], T the active time of the run.
+  std::array<uint64_t, format::kDeathAges> deaths{};
+  std::vector<Cohort> cohorts;  // in time order, from the start of the run to the census
+};
+
+// The last census of live blocks: of the call sites that may leak.
+struct Census {
+  uint64_t censuses = 0;  // so far; 0: none, and nothing else is set
+  uint64_t t_ns = 0;
+  uint64_t active_ns = 0;  // the active time of the run, then
+  uint64_t cost_ns = 0;    // CPU time it took
+  uint64_t blocks = 0;     // live ones it met
+  uint64_t left_out = 0;   // sites that found no room
+  std::vector<SiteCohorts> sites;
+};
+
 // The last time the serving allocator was made to give memory back.
 struct TrimInfo {
   uint64_t count = 0;
@@ -303,6 +335,7 @@ struct Snapshot {
   std::vector<ThreadInfo> threads;
   std::vector<TimelinePoint> timeline;  // in time order
   std::vector<SiteHistory> history;
+  Census census;
   std::vector<LedgerPoint> ledger;  // in time order
   std::vector<HeldPages> held;
   std::vector<ResidentFile> files;  // largest first

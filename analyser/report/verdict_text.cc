@@ -152,4 +152,19 @@ nlohmann::ordered_json verdict_json(const SeriesVerdict& v, TimeUnit unit) {
   return j;
 }
 
+nlohmann::ordered_json cohorts_json(const SiteCohorts& site) {
+  nlohmann::ordered_json cohorts = nlohmann::json::array();
+  for (const Cohort& c : site.cohorts) {
+    nlohmann::ordered_json j;
+    j["from_s"] = static_cast<double>(c.from_ns) / 1e9;
+    j["to_s"] = static_cast<double>(c.to_ns) / 1e9;
+    const bool known = c.to_active_ns > site.since_active_ns;
+    j["allocated"] = known ? nlohmann::json(c.allocated) : nlohmann::json(nullptr);
+    j["live"] = c.live;
+    j["live_bytes"] = c.live_bytes;
+    cohorts.push_back(std::move(j));
+  }
+  return cohorts;
+}
+
 }  // namespace mla

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "reader/snapshot.h"
 #include "report/chart.h"
 #include "verdict/verdict.h"
 
@@ -32,5 +33,8 @@ void write_chart(std::ostream& out, std::span<const double> t_s, std::span<const
 // verdict, probability, reason, rate_bytes_per_hour {value, low, high}, detectable_bytes_per_hour,
 // model and the rest; docs/analyse.md names them. Rates are null for a series without times.
 nlohmann::ordered_json verdict_json(const SeriesVerdict& v, TimeUnit unit);
+
+// The cohorts of a call site: from_s, to_s, allocated (null: not known), live, live_bytes of each.
+nlohmann::ordered_json cohorts_json(const SiteCohorts& site);
 
 }  // namespace mla

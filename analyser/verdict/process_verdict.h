@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "reader/snapshot.h"
+#include "verdict/site_rule.h"
 #include "verdict/verdict.h"
 
 namespace mla {
@@ -30,15 +32,18 @@ SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& optio
 
 struct SiteVerdict {
   uint32_t site_index = 0;  // into Snapshot::sites
-  SeriesVerdict verdict;
+  SeriesVerdict verdict;    // of both, its cohorts and its live bytes over time
   double growth_share = 0;  // of the growth of all sites that leak; 0 for the others
+  // Of the cohorts, when they were counted: index into Snapshot::census.sites.
+  std::optional<uint32_t> cohorts;
+  SiteRuling ruling;
 };
 
 struct ProcessVerdict {
   LiveSeries series;
   SeriesVerdict process;
-  // Sites whose history can be judged and is more than flat: leaks first, by rate, then those that
-  // are insufficient and grew.
+  // Sites that leak, by rate; then those that still grow, and those that are insufficient and grew.
+  // A site is judged by its cohorts where there are enough of its blocks, else by its history.
   std::vector<SiteVerdict> sites;
 };
 

@@ -177,6 +177,7 @@ double probability_of(VerdictClass verdict, const Assessment& a) {
       return 0.005;
     case VerdictClass::kStep:
       return errors < 4 ? 0.01 : 0.1;
+    case VerdictClass::kGrowing:
     case VerdictClass::kInsufficient:
       break;
   }
@@ -294,6 +295,8 @@ const char* verdict_name(VerdictClass verdict) {
       return "retention";
     case VerdictClass::kStable:
       return "stable";
+    case VerdictClass::kGrowing:
+      return "still growing";
     case VerdictClass::kInsufficient:
       break;
   }

@@ -7,6 +7,7 @@ list(APPEND MLA_ANALYSER_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/growth_tests.cc
   ${CMAKE_CURRENT_LIST_DIR}/models.cc
   ${CMAKE_CURRENT_LIST_DIR}/process_verdict.cc
+  ${CMAKE_CURRENT_LIST_DIR}/site_rule.cc
   ${CMAKE_CURRENT_LIST_DIR}/suppressed.cc
   ${CMAKE_CURRENT_LIST_DIR}/suppressions.cc
   ${CMAKE_CURRENT_LIST_DIR}/verdict.cc)

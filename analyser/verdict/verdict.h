@@ -18,6 +18,7 @@ enum class VerdictClass {
   kStep,          // changed its level once or a few times, flat between
   kRetention,     // RSS grew while live bytes did not
   kStable,        // no growth above the detectable rate
+  kGrowing,       // of a call site: its blocks stay, but ever fewer are added
   kInsufficient,  // cannot be said yet
 };
 

@@ -4,6 +4,7 @@
 
 #include "capture/allocator_service.h"
 #include "capture/arenas.h"
+#include "capture/census.h"
 #include "capture/ledger.h"
 #include "capture/live_map.h"
 #include "capture/mappings.h"
@@ -188,6 +189,7 @@ void start_recording(char** environment, const Settings& chosen, uint32_t smalle
   live_map.configure(smallest_spacing);
   start_sampling(settings);
   start_ledger(settings);
+  start_cohorts();
   store_settings(environment);
   // With libmla in our own LD_PRELOAD but not in the parent's, someone started us to be recorded.
   // Otherwise (also with a system-wide /etc/ld.so.preload) this may be anyone's short helper.

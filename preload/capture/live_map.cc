@@ -67,6 +67,7 @@ bool LiveMap::insert(uintptr_t address, const LiveBlock& block, LiveBlock& stale
     if (slot == nullptr) return false;
   }
   stale = take_from(slot);
+  labels_of(leaf_of(address))[place_of(address)].store(block.label, kRelaxed);
   if (block.bytes < kFewContinued) {
     store(slot, block.site, block.bytes, block.generation);
     return true;
@@ -88,7 +89,7 @@ void LiveMap::forget_generations() {
       Slot* leaf = middle->leaf[i].load(std::memory_order_relaxed);
       unsigned char resident[kMostLeafPages];
       if (leaf == nullptr || !resident_pages(leaf, resident)) continue;
-      for (uint64_t s = 0; s < leaf_bytes() / sizeof(Slot); ++s) {
+      for (uint64_t s = 0; s < slots_of_leaf(); ++s) {
         if ((resident[s / kSlotsPerPage] & 1) == 0) continue;
         const uint32_t seen = leaf[s].load(kRelaxed);
         // A continuation is no site, and its bits are of the size.
@@ -101,7 +102,7 @@ void LiveMap::forget_generations() {
 }
 
 bool LiveMap::resident_pages(const Slot* leaf, unsigned char* resident) const {
-  return sys::mincore(leaf, leaf_bytes(), resident) == 0;
+  return sys::mincore(leaf, slots_of_leaf() * sizeof(Slot), resident) == 0;
 }
 
 bool LiveMap::ever_held(uintptr_t low, uintptr_t high) const {
@@ -142,6 +143,18 @@ void LiveMap::Cursor::enter(const LiveMap& map, uintptr_t page) {
   if (leaf_ != nullptr && !map.resident_pages(leaf_, resident_)) leaf_ = nullptr;
 }
 
+// The leaf at hand, or the next there is; nullptr at the end.
+const std::atomic<uint32_t>* LiveMap::Scan::next_leaf(const LiveMap& map) {
+  for (; directory_at_ < 1U << kDirectoryBits; ++directory_at_, middle_at_ = 0) {
+    const Middle* middle = map.directory_[directory_at_].load(std::memory_order_acquire);
+    for (; middle != nullptr && middle_at_ < 1U << kMiddleBits; ++middle_at_) {
+      const Slot* leaf = middle->leaf[middle_at_].load(std::memory_order_acquire);
+      if (leaf != nullptr) return leaf;
+    }
+  }
+  return nullptr;
+}
+
 uint64_t LiveMap::resident_bytes() const {
   uint64_t pages = 0;
   unsigned char resident[kMostLeafPages];
@@ -149,8 +162,13 @@ uint64_t LiveMap::resident_bytes() const {
     const Middle* middle = up.load(std::memory_order_acquire);
     for (uint32_t i = 0; middle != nullptr && i < 1U << kMiddleBits; ++i) {
       const Slot* leaf = middle->leaf[i].load(std::memory_order_acquire);
-      if (leaf == nullptr || !resident_pages(leaf, resident)) continue;
-      for (uint64_t p = 0; p < leaf_bytes() / 4096; ++p) pages += resident[p] & 1;
+      if (leaf == nullptr) continue;
+      const auto add = [&](const void* from, uint64_t bytes) {
+        if (sys::mincore(from, bytes, resident) != 0) return;
+        for (uint64_t p = 0; p < bytes / 4096; ++p) pages += resident[p] & 1;
+      };
+      add(leaf, slots_of_leaf() * sizeof(Slot));
+      add(labels_of(leaf), slots_of_leaf() * sizeof(Label));
     }
   }
   return pages * 4096;

@@ -15,6 +15,9 @@
 //   slot:          more:2 | size:7 | generation:3 | site:20        (bit 31 first)
 //   continuation:  size:12 | 0:20
 //
+// A byte for each slot, behind the slots of a leaf, is the block's birth label (format/cohorts.h):
+// a byte each 32 over ptmalloc2, and nothing to be done when a block is freed.
+//
 // Of a block of 128 bytes or more the next slots are its own, too. `more` (0, 1 or 3) of them
 // continue the size, each by 12 bits. A continuation is no site: when the free of a large block was
 // missed and a small one now begins there, it reads as an empty slot.
@@ -46,6 +49,7 @@ struct LiveBlock {
   uint32_t blocks = 1;
   uint64_t variance = 0;
   BlockKind kind = BlockKind::kHeap;
+  uint8_t label = 0;  // of its birth
 };
 
 class LiveMap {
@@ -60,12 +64,20 @@ class LiveMap {
     half_slots_ = slots_of_half(shift_);
   }
 
-  // The usual case of insert(): a slot that is there and empty. False, with nothing done, in any
-  // other case.
+  // The label of what is born from now on.
+  void set_birth_label(uint8_t label) { birth_label_.store(label, kRelaxed); }
+  uint8_t birth_label() const { return birth_label_.load(kRelaxed); }
+
+  // The usual case of insert(): a slot that is there and empty, a block born now. False, with
+  // nothing done, in any other case.
   bool insert_plain(uintptr_t address, format::SiteId site, uint64_t bytes,
                     uint32_t generation_now) {
-    Slot* slot = slot_at(address);
-    if (slot == nullptr || bytes >= kFewContinued || slot->load(kRelaxed) != 0) return false;
+    Slot* leaf = leaf_of(address);
+    if (__builtin_expect(leaf == nullptr, 0)) return false;
+    const uint64_t at = place_of(address);
+    Slot* slot = leaf + at;
+    if (bytes >= kFewContinued || slot->load(kRelaxed) != 0) return false;
+    labels_of(leaf)[at].store(birth_label(), kRelaxed);
     store(slot, site, bytes, generation_now);
     return true;
   }
@@ -99,7 +111,10 @@ class LiveMap {
   // Removes and returns the block.
   LiveBlock take(uintptr_t address) {
     Slot* slot = slot_at(address);
-    return slot == nullptr ? LiveBlock{} : take_from(slot);
+    if (slot == nullptr) return {};
+    LiveBlock block = take_from(slot);
+    block.label = label_at(address);
+    return block;
   }
   // Has the slot of `address` brought closer.
   void prefetch(uintptr_t address) const {
@@ -122,7 +137,7 @@ class LiveMap {
         const Slot* leaf = middle->leaf[i].load(std::memory_order_acquire);
         unsigned char resident[kMostLeafPages];
         if (leaf == nullptr || !resident_pages(leaf, resident)) continue;
-        for (uint64_t s = 0; s < leaf_bytes() / sizeof(Slot); ++s) {
+        for (uint64_t s = 0; s < slots_of_leaf(); ++s) {
           if ((s & (kSlotsPerPage - 1)) == 0 && (resident[s / kSlotsPerPage] & 1) == 0) {
             s += kSlotsPerPage - 1;
             continue;
@@ -168,6 +183,47 @@ class LiveMap {
     unsigned char resident_[2 * (1 + (1 << 22) / 16 / 1024)] = {};  // kMostLeafPages
   };
 
+  // A walk over all blocks in pieces: what a census does. Reads only resident pages; what other
+  // threads do meanwhile may be seen or not.
+  class Scan {
+   public:
+    void begin() { directory_at_ = middle_at_ = page_at_ = 0; }
+    // Goes on over about `pages` pages of slots, at most one leaf at a time; each(block) gets site,
+    // generation and label, and the bytes of blocks that are not just being entered. True at the
+    // end.
+    template <class Each>
+    bool step(const LiveMap& map, uint32_t pages, Each each) {
+      const Slot* leaf = next_leaf(map);
+      if (leaf == nullptr) return true;
+      unsigned char resident[kMostLeafPages];
+      const uint64_t all = map.slots_of_leaf() / kSlotsPerPage;
+      if (!map.resident_pages(leaf, resident)) page_at_ = all;
+      for (; pages > 0 && page_at_ < all; ++page_at_) {
+        if ((resident[page_at_] & 1) == 0) continue;
+        --pages;
+        const uint64_t first = page_at_ * kSlotsPerPage;
+        for (uint64_t s = first; s < first + kSlotsPerPage; ++s) {
+          if ((leaf[s].load(kRelaxed) & kSiteMask) == 0) continue;
+          LiveBlock block = unpack(leaf + s);
+          if (block.site == format::SiteId::kNone) continue;
+          block.label = map.labels_of(leaf)[s].load(kRelaxed);
+          each(block);
+        }
+      }
+      if (page_at_ >= all) {
+        page_at_ = 0;
+        ++middle_at_;
+      }
+      return false;
+    }
+
+   private:
+    const std::atomic<uint32_t>* next_leaf(const LiveMap& map);
+    uint32_t directory_at_ = 0;
+    uint32_t middle_at_ = 0;
+    uint64_t page_at_ = 0;
+  };
+
   // Makes every block one of generation 0. Call in a forked child, with no other thread.
   void forget_generations();
   // Resident bytes of the leaves. Asks the kernel: one system call per leaf.
@@ -175,6 +231,7 @@ class LiveMap {
 
  private:
   using Slot = std::atomic<uint32_t>;
+  using Label = std::atomic<uint8_t>;
 
   static constexpr auto kRelaxed = std::memory_order_relaxed;
   static constexpr uint32_t kSiteBits = 20;
@@ -224,24 +281,37 @@ class LiveMap {
   static LiveBlock unpack(const Slot* slot);
   static LiveBlock take_from(Slot* slot);
   // Acquire, twice: pairs with the compare-and-swap in make_slot().
-  Slot* slot_at(uintptr_t address) const {
+  Slot* leaf_of(uintptr_t address) const {
     if (__builtin_expect(address >= kAddressLimit, 0)) return nullptr;
     const Middle* middle =
         directory_[address >> (kLeafBits + kMiddleBits)].load(std::memory_order_acquire);
     if (__builtin_expect(middle == nullptr, 0)) return nullptr;
-    Slot* leaf = middle->leaf[address >> kLeafBits & ((1U << kMiddleBits) - 1)].load(
+    return middle->leaf[address >> kLeafBits & ((1U << kMiddleBits) - 1)].load(
         std::memory_order_acquire);
-    return leaf == nullptr ? nullptr
-                           : leaf + ((address & (kLeafSpan - 1)) >> shift_) +
-                                 ((address & 8) != 0 ? half_slots_ : 0);
+  }
+  uint64_t place_of(uintptr_t address) const {
+    return ((address & (kLeafSpan - 1)) >> shift_) + ((address & 8) != 0 ? half_slots_ : 0);
+  }
+  Slot* slot_at(uintptr_t address) const {
+    Slot* leaf = leaf_of(address);
+    return leaf == nullptr ? nullptr : leaf + place_of(address);
+  }
+  Label* labels_of(const Slot* leaf) const {
+    return reinterpret_cast<Label*>(const_cast<Slot*>(leaf) + slots_of_leaf());
+  }
+  uint8_t label_at(uintptr_t address) const {
+    const Slot* leaf = leaf_of(address);
+    return leaf == nullptr ? 0 : labels_of(leaf)[place_of(address)].load(kRelaxed);
   }
   Slot* make_slot(uintptr_t address);
   bool resident_pages(const Slot* leaf, unsigned char* resident) const;
   static bool any_resident(const Slot* first, const Slot* last);
-  uint64_t leaf_bytes() const { return 2 * half_slots_ * sizeof(Slot); }
+  uint64_t slots_of_leaf() const { return 2 * half_slots_; }
+  uint64_t leaf_bytes() const { return slots_of_leaf() * (sizeof(Slot) + sizeof(Label)); }
 
   std::atomic<Middle*> directory_[1U << kDirectoryBits];
   uint32_t shift_ = 4;
+  std::atomic<uint8_t> birth_label_{0};  // beside what every look-up reads
   uint64_t half_slots_ = (kLeafSpan >> 4) + kSlotsPerPage;
 };
 

@@ -165,7 +165,9 @@ inline void count_allocated(Shard& shard, const void* block, uint64_t bytes, Sit
   const uintptr_t address = reinterpret_cast<uintptr_t>(block);
   if (__builtin_expect(!map_of(kind).insert_plain(address, site, bytes, generation), 0)) {
     if (bytes > LiveMap::kMostBytes) bytes = LiveMap::kMostBytes;
-    if (!insert_block<kind>(shard, address, {site, bytes, generation})) return;
+    LiveBlock born = {site, bytes, generation};
+    born.label = map_of(kind).birth_label();
+    if (!insert_block<kind>(shard, address, born)) return;
   }
   thread_local_state.last_recorded = address;
   bump(counter->alloc_count, 1);
@@ -180,7 +182,8 @@ void count_sample(Shard& shard, const void* block, const SampleWeight& weight, S
                   BlockKind kind) {
   CounterRecord* counter = counter_of(shard, site);
   SampledBlock stale;
-  const SampledBlock sampled = {reinterpret_cast<uintptr_t>(block), site, generation, weight, kind};
+  const SampledBlock sampled = {
+      reinterpret_cast<uintptr_t>(block), site, generation, weight, kind, live_map.birth_label()};
   if (counter == nullptr || !sample_table.insert(sampled, stale)) {
     segment.count_loss(counter == nullptr ? Loss::kNoThread : Loss::kNoLiveMap);
     return;
@@ -388,7 +391,8 @@ void restore_block(const void* block, const LiveBlock& taken) {
                                     taken.site,
                                     taken.generation,
                                     {taken.bytes, taken.blocks, taken.variance},
-                                    taken.kind},
+                                    taken.kind,
+                                    taken.label},
                                    stale);
   } else {
     LiveBlock stale;

@@ -71,17 +71,21 @@ bool SampleTable::insert(const SampledBlock& block, SampledBlock& stale) {
       return false;
     }
   }
-  e->site = block.site;
-  e->generation = block.generation;
-  e->weight = block.weight;
-  e->kind = block.kind;
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  e->site.store(block.site, kRelaxed);
+  e->generation.store(block.generation, kRelaxed);
+  e->bytes.store(block.weight.bytes, kRelaxed);
+  e->blocks.store(block.weight.blocks, kRelaxed);
+  e->variance.store(block.weight.variance, kRelaxed);
+  e->kind.store(block.kind, kRelaxed);
+  e->label.store(block.label, kRelaxed);
   e->address.store(block.address, std::memory_order_release);
   return true;
 }
 
 SampledBlock SampleTable::take(uintptr_t address, BlockKind kind) {
   Entry* e = find(bucket_of(address).load(std::memory_order_acquire), address);
-  if (e == nullptr || e->kind != kind) return {};
+  if (e == nullptr || e->kind.load(std::memory_order_relaxed) != kind) return {};
   const SampledBlock block = block_of(*e);
   e->address.store(kEmpty, std::memory_order_release);
   add_to_page(address, false);
@@ -105,7 +109,7 @@ bool SampleTable::may_hold_any(uintptr_t low, uintptr_t high) const {
 void SampleTable::forget_generations() {
   for (const std::atomic<Entry*>& bucket : buckets_) {
     for (Entry* e = bucket.load(std::memory_order_acquire); e != nullptr; e = e->next) {
-      e->generation = 0;
+      e->generation.store(0, std::memory_order_relaxed);
     }
   }
 }

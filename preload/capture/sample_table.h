@@ -28,6 +28,7 @@ struct SampledBlock {
   uint32_t generation = 0;
   SampleWeight weight = {};
   BlockKind kind = BlockKind::kHeap;
+  uint8_t label = 0;  // of its birth
 };
 
 class SampleTable {
@@ -46,12 +47,15 @@ class SampleTable {
   // Removes and returns the block at `address`; its address is 0 if there is none of this kind.
   SampledBlock take(uintptr_t address, BlockKind kind);
 
-  // In a forked child, where no other thread changes it.
+  static constexpr uint32_t kBuckets = 1U << 14;
+  // Calls each(block) for the blocks of `count` chains from `first` on. What other threads do
+  // meanwhile may be seen or not, a block that makes room for another also in part.
   template <class Each>
-  void for_each(Each each) const {
-    for (const std::atomic<Entry*>& bucket : buckets_) {
-      for (const Entry* e = bucket.load(std::memory_order_acquire); e != nullptr; e = e->next) {
-        if (e->address.load(std::memory_order_relaxed) > kTaken) each(block_of(*e));
+  void for_each(Each each, uint32_t first = 0, uint32_t count = kBuckets) const {
+    for (uint32_t i = first; i < first + count && i < kBuckets; ++i) {
+      for (const Entry* e = buckets_[i].load(std::memory_order_acquire); e != nullptr;
+           e = e->next) {
+        if (e->address.load(std::memory_order_acquire) > kTaken) each(block_of(*e));
       }
     }
   }
@@ -66,23 +70,34 @@ class SampleTable {
   static constexpr uint32_t kLeafBits = 30;  // a leaf: 256 KiB of counts for 1 GiB of addresses
   static constexpr uint64_t kLeafSpan = 1ULL << kLeafBits;
   static constexpr uint32_t kBucketBits = 14;
+  static_assert(kBuckets == 1U << kBucketBits);
   static constexpr uint8_t kSaturated = 255;  // stays: the page is then always looked up
   static constexpr uintptr_t kEmpty = 0;
   static constexpr uintptr_t kTaken = 1;  // by a thread that is about to fill it
 
   struct Entry {
     // Release when filled or emptied, acquire when looked at: the rest is the block's owner's.
+    // Atomic, for a census may look at it at any time.
     std::atomic<uintptr_t> address;
-    format::SiteId site;
-    uint32_t generation;
-    SampleWeight weight;
-    BlockKind kind;
+    std::atomic<format::SiteId> site;
+    std::atomic<uint32_t> generation;
+    std::atomic<uint64_t> bytes;  // this, `blocks` and `variance`: the weight
+    std::atomic<uint64_t> variance;
+    std::atomic<uint32_t> blocks;
+    std::atomic<BlockKind> kind;
+    std::atomic<uint8_t> label;
     Entry* next;
   };
   static_assert(sizeof(Entry) <= 64);
 
   static SampledBlock block_of(const Entry& e) {
-    return {e.address.load(std::memory_order_relaxed), e.site, e.generation, e.weight, e.kind};
+    constexpr auto kRelaxed = std::memory_order_relaxed;
+    return {e.address.load(kRelaxed),
+            e.site.load(kRelaxed),
+            e.generation.load(kRelaxed),
+            {e.bytes.load(kRelaxed), e.blocks.load(kRelaxed), e.variance.load(kRelaxed)},
+            e.kind.load(kRelaxed),
+            e.label.load(kRelaxed)};
   }
   std::atomic<Entry*>& bucket_of(uintptr_t address) {
     return buckets_[(address >> 3) * 0x9e3779b97f4a7c15ULL >> (64 - kBucketBits)];
@@ -92,7 +107,7 @@ class SampleTable {
   bool add_to_page(uintptr_t address, bool one_more);
 
   std::atomic<Page*> directory_[kAddressLimit >> kLeafBits];  // 1 MiB of address space, not touched
-  std::atomic<Entry*> buckets_[1U << kBucketBits];
+  std::atomic<Entry*> buckets_[kBuckets];
 };
 
 extern SampleTable sample_table;

@@ -142,7 +142,7 @@ LiveBlock take_recorded(uintptr_t address, BlockKind kind) {
     if (sampled.address != 0) {
       return {sampled.site, sampled.weight.bytes,  sampled.generation,
               true,         sampled.weight.blocks, sampled.weight.variance,
-              kind};
+              kind,         sampled.label};
     }
   }
   LiveBlock block;

@@ -1,6 +1,7 @@
 #include "capture/ticks.h"
 
 #include "capture/arenas.h"
+#include "capture/census.h"
 #include "capture/ledger.h"
 #include "capture/live_map.h"
 #include "capture/module_unload.h"
@@ -116,17 +117,20 @@ void tick_if_due(uint64_t now_ns) {
     if (take_up != nullptr) take_up();
   }
   ledger_if_due(now_ns);
+  cohorts_if_due(now_ns);
 }
 
 void tick_at_exit() {
   tick(sys::now_ns(CLOCK_MONOTONIC), true);
   ledger_at_exit();
+  cohorts_at_exit();
 }
 
 void reset_ticks_after_fork() {
   next_point_ns.store(0, kRelaxed);
   next_history_ns.store(0, kRelaxed);
   reset_ledger_after_fork();
+  reset_cohorts_after_fork();
 }
 
 }  // namespace mla

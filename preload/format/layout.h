@@ -29,13 +29,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "format/cohorts.h"
 #include "format/objects.h"
 
 namespace mla::format {
 
 inline constexpr uint64_t kMagic = 0x0a0d474553414c4dULL;  // "MLASEG\r\n" in file order
 // A reader refuses every version but its own; see docs/format.md for what each one changed.
-inline constexpr uint32_t kVersion = 4;
+inline constexpr uint32_t kVersion = 5;
 
 inline constexpr uint32_t kBlockBytes = 32 * 1024;
 inline constexpr uint32_t kHeaderBlocks = 1;
@@ -60,6 +61,8 @@ enum class Table : uint32_t {
   kPythonCode,   // PythonCodeRecord
   kPythonBytes,  // bytes: names and line tables of the code objects
   kPythonTypes,  // PythonTypeRecord: the last count of Python's objects
+  kCohortsA,     // CohortRecord
+  kCohortsB,     // CohortRecord
   kTableCount,
 };
 inline constexpr uint32_t kTableCount = static_cast<uint32_t>(Table::kTableCount);
@@ -89,8 +92,10 @@ inline constexpr TableShape kTables[kTableCount] = {
     {32, 1024, 64, 6776},         // Python code: 65,536
     {1, kBlockBytes, 512, 6840},  // their names and line tables: 16 MiB
     {192, 170, 4, 7352},          // types of Python's objects: 680
+    {896, 36, 29, 7356},          // cohorts A: 1,044
+    {896, 36, 29, 7385},          // cohorts B
 };
-inline constexpr uint32_t kDirectoryEntries = 7356;
+inline constexpr uint32_t kDirectoryEntries = 7414;
 inline constexpr const TableShape& shape(Table t) { return kTables[static_cast<uint32_t>(t)]; }
 
 inline constexpr uint32_t kMaxBlocks = kFirstTableBlock + kDirectoryEntries;
@@ -158,6 +163,7 @@ enum class Request : uint64_t {
   kTrim = 2,     // let the serving allocator give back what it can
   kObjects = 4,  // count the objects of Python
   kCollect = 8,  // the same, and again after a full collection
+  kCensus = 16,  // a census of the cohorts, at once
 };
 
 // What is recorded of the CPython in the process.
@@ -261,6 +267,11 @@ struct SegmentHeader {
   std::atomic<uint64_t> trim_rss_after;
 
   PythonObjects objects;
+
+  // Which table holds the last whole census: 0 none, 1 kCohortsA, 2 kCohortsB. Publish field.
+  std::atomic<uint32_t> cohort_table;
+  uint32_t reserved2;
+  CohortCensus census[2];
 
   // Records claimed in each table. Records beyond it do not exist; records below it may still be
   // unpublished (their publish field is 0).

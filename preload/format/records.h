@@ -205,6 +205,8 @@ static_assert(shape(Table::kPeakA).record_bytes == sizeof(PeakRecord));
 static_assert(shape(Table::kInherited).record_bytes == sizeof(InheritedRecord));
 static_assert(shape(Table::kPythonCode).record_bytes == sizeof(PythonCodeRecord));
 static_assert(shape(Table::kPythonCode).max_records() <= kPcPythonCodeMask);
+static_assert(shape(Table::kCohortsA).record_bytes == sizeof(CohortRecord));
+static_assert(shape(Table::kCohortsB).record_bytes == sizeof(CohortRecord));
 // PeakX and Inherited are indexed by site id and must hold all of them.
 static_assert(shape(Table::kPeakA).max_records() >= shape(Table::kSites).max_records());
 static_assert(shape(Table::kInherited).max_records() >= shape(Table::kSites).max_records());

@@ -35,6 +35,9 @@ find_package(LibXml2 REQUIRED)
 mla_program(leak_pairs_xml ${MLA_E2E}/programs/leak_pairs_xml.c)
 target_link_libraries(leak_pairs_xml PRIVATE LibXml2::LibXml2)
 
+mla_program(site_lives ${MLA_E2E}/programs/site_lives.c)
+
+mla_program_test(e2e cohorts ${MLA_E2E}/cohorts_test.py)
 mla_program_test(e2e exec ${MLA_E2E}/exec_test.py)
 mla_program_test(e2e fork ${MLA_E2E}/fork_test.py)
 mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)

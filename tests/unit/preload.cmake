@@ -2,6 +2,7 @@
 # library itself never has.
 set(preload ${PROJECT_SOURCE_DIR}/preload)
 add_executable(preload_tests
+  ${CMAKE_CURRENT_LIST_DIR}/preload_cohorts_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_counters_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_elf_symbols_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_id_index_test.cc
@@ -20,6 +21,7 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_stack_trie_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_timeline_test.cc
   ${preload}/capture/cfi.cc
+  ${preload}/capture/cohort_table.cc
   ${preload}/capture/heap_pages.cc
   ${preload}/capture/live_map.cc
   ${preload}/capture/mappings.cc
