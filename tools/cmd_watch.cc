@@ -16,7 +16,7 @@ namespace mla {
 namespace {
 
 constexpr double kDrainOnceS = 30;
-constexpr double kDrainAtEndS = 0;
+constexpr double kDrainAtEndS = 2;
 
 struct Options {
   std::vector<std::string> targets;
@@ -104,7 +104,8 @@ void add_watch(CLI::App& app, int& exit_code) {
       app, "watch", "Watch processes: judge them, keep their history, tell of changes",
       "mla watch [options] PID|NAME...",
       "A NAME is that of a script, a program or a process; processes that come later are watched\n"
-      "too. Ends with ^C or SIGTERM, or when all of the PIDs have ended. With --once the exit code\n"
+      "too. Ends with ^C or SIGTERM, or when all of the PIDs have ended. With --once the exit "
+      "code\n"
       "is 0 no leak, 1 a leak, 3 not enough data; 2 is an error.\n\n"
       "Examples:\n"
       "  mla watch run_server.py --notify wecom:@/etc/mla/wecom-url\n"
@@ -112,7 +113,9 @@ void add_watch(CLI::App& app, int& exit_code) {
       "  mla watch --once run_server.py\n"
       "  mla watch --once --dry-run run_server.py --notify slack:@slack-url");
   WatchSettings& settings = options->settings;
-  command.add_option("TARGET", options->targets, "What to watch")->type_name("PID|NAME")->required();
+  command.add_option("TARGET", options->targets, "What to watch")
+      ->type_name("PID|NAME")
+      ->required();
   add_history_option(command, settings.file);
   command
       .add_option("--db-size", settings.megabytes,
@@ -138,7 +141,12 @@ void add_watch(CLI::App& app, int& exit_code) {
       .add_option("--rule", options->rule, "The rule to judge by (statistical), or the thresholds")
       ->check(CLI::IsMember({"statistical", "founding"}));
   add_threshold_options(command, settings.thresholds);
-  add_excess_option(command, settings.thresholds);
+  command
+      .add_option("--excess", settings.thresholds.excess_ratio,
+                  "Excess_Ratio: tell when memory is so much above that of\n"
+                  "yesterday or of the release before (0.2), by either rule")
+      ->type_name("X")
+      ->check(finite_number());
   add_notify_options(command, settings);
   command
       .add_option("--retry", settings.first_retry_s,

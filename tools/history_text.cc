@@ -151,14 +151,14 @@ void write_history_json(std::ostream& out, Store& store, const HistoryView& view
                                  {"verdict", store.verdict_state(service.of).verdict}};
     entry["workers"] = nlohmann::json::array();
     for (const SeriesRecord* one : service.series) {
-      entry["workers"].push_back(nlohmann::ordered_json{
-          {"id", one->id},
-          {"pid", one->process.pid},
-          {"command", one->key.command},
-          {"recorded", one->recorded},
-          {"first", one->first_t + store.offset_at(one->first_t)},
-          {"last", one->last_t + store.offset_at(one->last_t)},
-          {"verdict", one->verdict}});
+      entry["workers"].push_back(
+          nlohmann::ordered_json{{"id", one->id},
+                                 {"pid", one->process.pid},
+                                 {"command", one->key.command},
+                                 {"recorded", one->recorded},
+                                 {"first", one->first_t + store.offset_at(one->first_t)},
+                                 {"last", one->last_t + store.offset_at(one->last_t)},
+                                 {"verdict", one->verdict}});
     }
     const Curve curve = curve_of(store, service, view);
     entry["points"] = nlohmann::json::array();

@@ -45,8 +45,8 @@ constexpr int kBusyMs = 1000;
                          "name a file in a directory you may write with --db", passing);
     }
     default:
-      throw HistoryError(file, "cannot be used (" + detail + ")",
-                         "see that its file system works", true);
+      throw HistoryError(file, "cannot be used (" + detail + ")", "see that its file system works",
+                         true);
   }
 }
 
@@ -112,8 +112,8 @@ bool Statement::is_null(int column) const {
 
 Database::Database(const std::string& file, OpenAs as) : file_(file) {
   if (as == OpenAs::kWriter && file != ":memory:") create_for_user_only(file);
-  const int flags = as == OpenAs::kWriter ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                          : SQLITE_OPEN_READWRITE;
+  const int flags =
+      as == OpenAs::kWriter ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
   int code = sqlite3_open_v2(file.c_str(), &connection_, flags, nullptr);
   // A reader needs the -wal and -shm files; where it may not write, what is in the file has to do.
   if (code != SQLITE_OK && as == OpenAs::kReader) {
@@ -141,9 +141,8 @@ Database::~Database() {
 Statement Database::query(const std::string& sql) {
   sqlite3_stmt*& statement = prepared_[sql];
   if (statement == nullptr) {
-    const int code =
-        sqlite3_prepare_v3(connection_, sql.data(), static_cast<int>(sql.size()),
-                           SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    const int code = sqlite3_prepare_v3(connection_, sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     if (code != SQLITE_OK) fail(connection_, code, file_);
   }
   return {connection_, statement, file_};

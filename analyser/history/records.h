@@ -40,9 +40,9 @@ struct ProcessKey {
 struct SeriesRecord {
   int64_t id = 0;
   SeriesKey key;
-  bool recorded = false;  // by libmla.so: live bytes are known
-  ProcessKey process;     // the last one
-  double lifetime_t = 0;  // when it was first seen
+  bool recorded = false;    // by libmla.so: live bytes are known
+  ProcessKey process;       // the last one
+  double lifetime_t = 0;    // when it was first seen
   bool from_start = false;  // the first process was seen when it was young
   double first_t = 0;
   double last_t = 0;
@@ -66,10 +66,10 @@ struct Point {
 };
 
 enum class MarkKind {
-  kStart,    // of watching a process: a restart, if the series had one before
-  kEnd,      // the process is gone
-  kClock,    // the wall clock was set
-  kLost,     // samples could not be stored
+  kStart,        // of watching a process: a restart, if the series had one before
+  kEnd,          // the process is gone
+  kClock,        // the wall clock was set
+  kLost,         // samples could not be stored
   kUndelivered,  // a notification was given up
 };
 const char* mark_name(MarkKind kind);  // "start", ...
@@ -91,7 +91,7 @@ struct Change {
   double t = 0;
   double wall_s = 0;
   ServiceKey of;
-  std::string before;    // verdict
+  std::string before;  // verdict
   std::string verdict;
   std::string evidence;  // JSON
   bool notified = false;

@@ -3,8 +3,8 @@
 
 namespace mla {
 
-inline constexpr int kHistoryVersion = 1;                 // PRAGMA user_version
-inline constexpr int kHistoryApplication = 0x6d6c6168;    // PRAGMA application_id: "mlah"
+inline constexpr int kHistoryVersion = 1;               // PRAGMA user_version
+inline constexpr int kHistoryApplication = 0x6d6c6168;  // PRAGMA application_id: "mlah"
 
 // Times are REAL seconds on the steady axis; `t` of a sample counts steps of its level.
 inline constexpr const char* kHistoryTables = R"sql(

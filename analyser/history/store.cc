@@ -7,96 +7,14 @@
 
 #include "history/history_error.h"
 #include "history/schema.h"
+#include "history/store_rows.h"
 
 namespace mla {
 namespace {
 
-constexpr int64_t kPageBytes = 4096;
 constexpr int64_t kWalPages = 1000;  // checkpointed from there on: 4 MiB
-constexpr double kNearlyFull = 0.9;
-constexpr double kKeepSeries = kLevels[kCoarsest].keep_s;
-constexpr int64_t kMarksKept = 20'000;
-constexpr int64_t kChangesKept = 10'000;
-constexpr int64_t kDeliveriesKept = 1000;
-
-int64_t step_of(double t, size_t level) {
-  return static_cast<int64_t>(std::floor(t / static_cast<double>(kLevels[level].step_s)));
-}
-
-MarkKind mark_kind(const std::string& name) {
-  for (const MarkKind kind : {MarkKind::kStart, MarkKind::kEnd, MarkKind::kClock, MarkKind::kLost,
-                              MarkKind::kUndelivered}) {
-    if (name == mark_name(kind)) return kind;
-  }
-  return MarkKind::kLost;
-}
-
-ChangeKind change_kind(const std::string& name) {
-  for (const ChangeKind kind : {ChangeKind::kDay, ChangeKind::kRelease}) {
-    if (name == change_name(kind)) return kind;
-  }
-  return ChangeKind::kVerdict;
-}
-
-// Columns of kChangeColumns from `first` on.
-constexpr const char* kChangeColumns =
-    "change.id, change.kind, change.t, change.wall_s, change.service, change.host, change.build, "
-    "change.before, change.verdict, change.evidence, change.notified";
-
-Change read_change(const Statement& row, int first) {
-  Change change;
-  change.id = row.integer(first);
-  change.kind = change_kind(row.text(first + 1));
-  change.t = row.real(first + 2);
-  change.wall_s = row.real(first + 3);
-  change.of = {row.text(first + 4), row.text(first + 5), row.text(first + 6)};
-  change.before = row.text(first + 7);
-  change.verdict = row.text(first + 8);
-  change.evidence = row.text(first + 9);
-  change.notified = row.integer(first + 10) != 0;
-  return change;
-}
-
-std::string placeholders(size_t count) {
-  std::string text = "?";
-  for (size_t i = 1; i < count; ++i) text += ",?";
-  return text;
-}
-
-int64_t pragma(Database& database, const std::string& name) {
-  Statement row = database.query("PRAGMA " + name);
-  return row.step() ? row.integer(0) : 0;
-}
 
 }  // namespace
-
-const char* mark_name(MarkKind kind) {
-  switch (kind) {
-    case MarkKind::kStart:
-      return "start";
-    case MarkKind::kEnd:
-      return "end";
-    case MarkKind::kClock:
-      return "clock";
-    case MarkKind::kLost:
-      return "lost";
-    case MarkKind::kUndelivered:
-      return "undelivered";
-  }
-  return "";
-}
-
-const char* change_name(ChangeKind kind) {
-  switch (kind) {
-    case ChangeKind::kVerdict:
-      return "verdict";
-    case ChangeKind::kDay:
-      return "day";
-    case ChangeKind::kRelease:
-      return "release";
-  }
-  return "";
-}
 
 Store::Store(const std::string& file, uint64_t max_bytes)
     : database_(file, OpenAs::kWriter), max_bytes_(max_bytes) {
@@ -118,7 +36,8 @@ Store::Store(const std::string& file) : database_(file, OpenAs::kReader) {
   check_file();
 }
 
-Store::Store(InMemory) : database_(":memory:", OpenAs::kWriter), max_bytes_(kDefaultDatabaseBytes) {}
+Store::Store(InMemory)
+    : database_(":memory:", OpenAs::kWriter), max_bytes_(kDefaultDatabaseBytes) {}
 
 std::unique_ptr<Store> Store::scratch(const std::string& file) {
   std::unique_ptr<Store> copy(new Store(InMemory{}));
@@ -211,10 +130,11 @@ void Store::save_series(SeriesRecord& record) {
   const ServiceKey& of = record.key.of;
   if (record.id == 0) {
     database_
-        .query("INSERT INTO series(service, host, build, command, slot, recorded, pid, start_ticks, "
-               "lifetime_t, from_start, first_t, last_t, verdict) "
-               "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-               "ON CONFLICT(service, host, build, command, slot) DO NOTHING")
+        .query(
+            "INSERT INTO series(service, host, build, command, slot, recorded, pid, start_ticks, "
+            "lifetime_t, from_start, first_t, last_t, verdict) "
+            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT(service, host, build, command, slot) DO NOTHING")
         .bind(of.service)
         .bind(of.host)
         .bind(of.build)
@@ -237,8 +157,9 @@ void Store::save_series(SeriesRecord& record) {
     if (row.step()) record.id = row.integer(0);
   }
   database_
-      .query("UPDATE series SET recorded = ?, pid = ?, start_ticks = ?, lifetime_t = ?, "
-             "last_t = ?, verdict = ? WHERE id = ?")
+      .query(
+          "UPDATE series SET recorded = ?, pid = ?, start_ticks = ?, lifetime_t = ?, "
+          "last_t = ?, verdict = ? WHERE id = ?")
       .bind(int64_t{record.recorded})
       .bind(int64_t{record.process.pid})
       .bind(static_cast<int64_t>(record.process.start_ticks))
@@ -253,10 +174,11 @@ void Store::add_sample(int64_t series, const Sample& sample) {
   const auto rss = static_cast<int64_t>(sample.rss_bytes);
   for (size_t level = 0; level < kLevelCount; ++level) {
     database_
-        .query("INSERT INTO sample VALUES(?1, ?2, ?3, 1, ?4, ?4, ?4, ?5, ?6) "
-               "ON CONFLICT DO UPDATE SET n = n + 1, rss_sum = rss_sum + ?4, "
-               "rss_min = min(rss_min, ?4), rss_max = max(rss_max, ?4), "
-               "live_n = live_n + ?5, live_sum = live_sum + ?6")
+        .query(
+            "INSERT INTO sample VALUES(?1, ?2, ?3, 1, ?4, ?4, ?4, ?5, ?6) "
+            "ON CONFLICT DO UPDATE SET n = n + 1, rss_sum = rss_sum + ?4, "
+            "rss_min = min(rss_min, ?4), rss_max = max(rss_max, ?4), "
+            "live_n = live_n + ?5, live_sum = live_sum + ?6")
         .bind(static_cast<int64_t>(level))
         .bind(series)
         .bind(step_of(sample.t, level))
@@ -299,8 +221,8 @@ std::vector<Point> Store::points(int64_t series, size_t level, double from_t, do
     Point& point = all.emplace_back();
     point.t = static_cast<double>(row.integer(0)) * step;
     point.samples = row.integer(1);
-    point.rss_bytes =
-        static_cast<double>(row.integer(2)) / static_cast<double>(std::max<int64_t>(1, point.samples));
+    point.rss_bytes = static_cast<double>(row.integer(2)) /
+                      static_cast<double>(std::max<int64_t>(1, point.samples));
     point.rss_min = static_cast<double>(row.integer(3));
     point.rss_max = static_cast<double>(row.integer(4));
     if (row.integer(5) > 0) {
@@ -393,150 +315,6 @@ std::vector<Change> Store::changes(double from_t, double to_t) {
   row.bind(from_t).bind(to_t);
   while (row.step()) all.push_back(read_change(row, 0));
   return all;
-}
-
-void Store::enqueue(int64_t change, const std::string& target, double t) {
-  database_
-      .query("INSERT INTO delivery(change, target, created_t, next_t, attempts) "
-             "VALUES(?, ?, ?, ?, 0)")
-      .bind(change)
-      .bind(target)
-      .bind(t)
-      .bind(t)
-      .run();
-}
-
-std::optional<Delivery> Store::take_due(const std::vector<std::string>& targets, double t,
-                                        double lease_t) {
-  if (targets.empty()) return std::nullopt;
-  Transaction transaction(database_);
-  std::optional<Delivery> delivery;
-  {
-    Statement row = database_.query(
-        std::string("SELECT delivery.id, target, attempts, created_t, ") + kChangeColumns +
-        " FROM delivery JOIN change ON change.id = delivery.change WHERE next_t <= ? AND target IN "
-        "(" +
-        placeholders(targets.size()) + ") ORDER BY delivery.id LIMIT 1");
-    row.bind(t);
-    for (const std::string& target : targets) row.bind(target);
-    if (row.step()) {
-      delivery = Delivery{row.integer(0), row.text(1), row.integer(2) + 1, row.real(3),
-                          read_change(row, 4)};
-    }
-  }
-  if (!delivery) return std::nullopt;
-  database_.query("UPDATE delivery SET next_t = ?, attempts = ? WHERE id = ?")
-      .bind(lease_t)
-      .bind(delivery->attempts)
-      .bind(delivery->id)
-      .run();
-  transaction.commit();
-  return delivery;
-}
-
-void Store::delivered(int64_t id) {
-  database_.query("DELETE FROM delivery WHERE id = ?").bind(id).run();
-}
-
-void Store::retry(int64_t id, double next_t) {
-  database_.query("UPDATE delivery SET next_t = ? WHERE id = ?").bind(next_t).bind(id).run();
-}
-
-void Store::give_up(const Delivery& delivery, double t, const std::string& why) {
-  Transaction transaction(database_);
-  delivered(delivery.id);
-  add_mark({MarkKind::kUndelivered, t, 0, delivery.target + ": " + why});
-  transaction.commit();
-}
-
-size_t Store::waiting() {
-  Statement row = database_.query("SELECT count(*) FROM delivery");
-  return row.step() ? static_cast<size_t>(row.integer(0)) : 0;
-}
-
-std::optional<double> Store::next_due(const std::vector<std::string>& targets) {
-  if (targets.empty()) return std::nullopt;
-  Statement row = database_.query("SELECT min(next_t) FROM delivery WHERE target IN (" +
-                                  placeholders(targets.size()) + ")");
-  for (const std::string& target : targets) row.bind(target);
-  if (!row.step() || row.is_null(0)) return std::nullopt;
-  return row.real(0);
-}
-
-uint64_t Store::used_bytes() {
-  return static_cast<uint64_t>(pragma(database_, "page_count") -
-                               pragma(database_, "freelist_count")) *
-         static_cast<uint64_t>(kPageBytes);
-}
-
-bool Store::nearly_full() {
-  return static_cast<double>(used_bytes()) > kNearlyFull * static_cast<double>(max_bytes_);
-}
-
-void Store::drop_oldest_samples(size_t level) {
-  // A tenth of the steps this level has.
-  Statement row = database_.query("SELECT min(t), max(t) FROM sample WHERE level = ?");
-  row.bind(static_cast<int64_t>(level));
-  if (!row.step() || row.is_null(0)) return;
-  const int64_t until = row.integer(0) + (row.integer(1) - row.integer(0)) / 10;
-  database_
-      .query("DELETE FROM sample WHERE level = ?1 AND t <= ?2 AND series IN (SELECT id FROM series)")
-      .bind(static_cast<int64_t>(level))
-      .bind(until)
-      .run();
-}
-
-void Store::prune(double t) {
-  Transaction transaction(database_);
-  for (size_t level = 0; level < kLevelCount; ++level) {
-    database_
-        .query("DELETE FROM sample WHERE level = ? AND series IN (SELECT id FROM series) AND t < ?")
-        .bind(static_cast<int64_t>(level))
-        .bind(step_of(t - kLevels[level].keep_s, level))
-        .run();
-  }
-  const double oldest = t - kKeepSeries;
-  database_.query("DELETE FROM series WHERE last_t < ?").bind(oldest).run();
-  database_.query("DELETE FROM mark WHERE t < ?").bind(oldest).run();
-  database_
-      .query("DELETE FROM mark WHERE id <= (SELECT max(id) FROM mark) - ?")
-      .bind(kMarksKept)
-      .run();
-  database_.query("DELETE FROM change WHERE t < ?").bind(oldest).run();
-  database_
-      .query("DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?")
-      .bind(kChangesKept)
-      .run();
-  database_
-      .query("DELETE FROM verdict WHERE NOT EXISTS (SELECT 1 FROM series WHERE "
-             "series.service = verdict.service AND series.host = verdict.host AND "
-             "series.build = verdict.build)")
-      .run();
-  // What nobody takes any more: its target is no longer given, or never answers.
-  database_
-      .query("INSERT INTO mark(kind, t, series, detail) SELECT ?, ?, 0, target || ': ' || count(*) "
-             "|| ' dropped, too many wait' FROM delivery WHERE id <= (SELECT max(id) FROM delivery) "
-             "- ? GROUP BY target")
-      .bind(std::string(mark_name(MarkKind::kUndelivered)))
-      .bind(t)
-      .bind(kDeliveriesKept)
-      .run();
-  database_
-      .query("DELETE FROM delivery WHERE id <= (SELECT max(id) FROM delivery) - ?")
-      .bind(kDeliveriesKept)
-      .run();
-  // By turns, so that every level keeps most of its reach.
-  for (size_t turn = 0; nearly_full() && turn < 20 * kLevelCount; ++turn) {
-    drop_oldest_samples(turn % kLevelCount);
-    // Of workers that came and went: a series without samples says nothing.
-    database_
-        .query("DELETE FROM series WHERE last_t < ? AND NOT EXISTS (SELECT 1 FROM sample WHERE "
-               "sample.level = ? AND sample.series = series.id)")
-        .bind(t - kLevels[kCoarsest].step_s)
-        .bind(static_cast<int64_t>(kCoarsest))
-        .run();
-  }
-  transaction.commit();
 }
 
 }  // namespace mla

@@ -13,10 +13,10 @@
 namespace mla {
 namespace {
 
-constexpr std::array kNames = {"title",  "service", "host",    "build",   "kind",        "verdict",
-                               "before", "rate",    "reason",  "workers", "probability", "pid",
-                               "rss",    "live",    "ratio",   "time",    "evidence",    "link",
-                               "id"};
+constexpr std::array kNames = {"title",       "service",  "host", "build",  "kind",
+                               "verdict",     "before",   "rate", "reason", "workers",
+                               "probability", "pid",      "rss",  "live",   "ratio",
+                               "time",        "evidence", "link", "id"};
 
 // Calls `literal` with the characters between fields and `field` with their names. Returns what is
 // wrong with the template; empty: nothing.

@@ -17,7 +17,7 @@ constexpr std::array<std::pair<const char*, TargetKind>, 5> kKinds = {
      {"slack", TargetKind::kSlack},
      {"mail", TargetKind::kMail},
      {"exec", TargetKind::kExec}}};
-constexpr size_t kWecomBytes = 4096;  // of the content, UTF-8; the robot refuses more
+constexpr size_t kWecomBytes = 4096;    // of the content, UTF-8; the robot refuses more
 constexpr size_t kSlackBytes = 12'000;  // a text is cut off at 40,000 characters; escapes take 5
 
 std::string first_line_of(const std::string& path) {
@@ -76,8 +76,8 @@ std::string dump(const nlohmann::ordered_json& json) {
 }
 
 // A title in bold or colour, then the rest.
-std::string with_title(const Message& message, const std::string& before,
-                       const std::string& after, bool quote_marks) {
+std::string with_title(const Message& message, const std::string& before, const std::string& after,
+                       bool quote_marks) {
   std::string text = before;
   text += escaped(message.title, quote_marks);
   text += after;
@@ -87,10 +87,10 @@ std::string with_title(const Message& message, const std::string& before,
 
 std::string wecom_payload(const Change& change, const Message& message) {
   const bool bad = change.kind != ChangeKind::kVerdict || change.verdict == "leak";
-  const std::string colour =
-      bad ? "<font color=\"warning\">" : "<font color=\"info\">";
+  const std::string colour = bad ? "<font color=\"warning\">" : "<font color=\"info\">";
   const std::string content = with_title(message, "**" + colour, "</font>**", false);
-  return dump({{"msgtype", "markdown"}, {"markdown", {{"content", at_most(content, kWecomBytes)}}}});
+  return dump(
+      {{"msgtype", "markdown"}, {"markdown", {{"content", at_most(content, kWecomBytes)}}}});
 }
 
 std::string base64(const std::string& bytes) {
@@ -167,15 +167,14 @@ Target parse_target(const std::string& text) {
     if (name != known || colon == std::string::npos) continue;
     Target target{kind, text.substr(colon + 1), name};
     if (target.where.starts_with('@')) target.where = first_line_of(target.where.substr(1));
-    const bool address = kind == TargetKind::kWebhook || kind == TargetKind::kWecom ||
-                         kind == TargetKind::kSlack;
+    const bool address =
+        kind == TargetKind::kWebhook || kind == TargetKind::kWecom || kind == TargetKind::kSlack;
     if (address && !target.where.starts_with("https://") && !target.where.starts_with("http://")) {
       throw Error("--notify " + name, "the target is no address",
                   "give one that begins with https:// or http://, or @FILE with one in it");
     }
-    if (kind == TargetKind::kMail &&
-        (target.where.find('@') == std::string::npos ||
-         target.where.find_first_of("\r\n") != std::string::npos)) {
+    if (kind == TargetKind::kMail && (target.where.find('@') == std::string::npos ||
+                                      target.where.find_first_of("\r\n") != std::string::npos)) {
       throw Error("--notify mail", "'" + target.where + "' is no mail address",
                   "give one such as mail:oncall@example.org");
     }

@@ -90,9 +90,9 @@ pid_t spawn(const std::vector<std::string>& command, const std::vector<std::stri
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK |
-                                                           POSIX_SPAWN_SETSIGDEF |
-                                                           POSIX_SPAWN_SETPGROUP));
+  posix_spawnattr_setflags(
+      &attributes,
+      static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP));
   pid_t pid = -1;
   error = posix_spawn(&pid, command[0].c_str(), &files, &attributes, pointers(command).data(),
                       pointers(environment).data());
@@ -171,9 +171,8 @@ Attempt SystemTransport::run(const std::vector<std::string>& command, const Fiel
     poll(nullptr, 0, kPollMs);
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  const std::string how = WIFEXITED(status)
-                              ? "exit code " + std::to_string(WEXITSTATUS(status))
-                              : "signal " + std::to_string(WTERMSIG(status));
+  const std::string how = WIFEXITED(status) ? "exit code " + std::to_string(WEXITSTATUS(status))
+                                            : "signal " + std::to_string(WTERMSIG(status));
   return {Outcome::kTryAgain, "the command ended with " + how};
 }
 

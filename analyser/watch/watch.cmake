@@ -7,6 +7,8 @@ add_library(mla_watch STATIC
   history/database.cc
   history/steady_time.cc
   history/store.cc
+  history/store_rows.cc
+  history/store_upkeep.cc
   notify/message.cc
   notify/outbox.cc
   notify/target.cc

@@ -7,10 +7,9 @@
 namespace mla {
 namespace {
 
-constexpr size_t kMostUnwritten = 100'000;
 constexpr double kSamplesPerJudgement = 6;
 constexpr double kJudgingShare = 0.01;  // of one CPU, at most
-constexpr double kYoungS = 120;  // a process no older was seen from its start
+constexpr double kYoungS = 120;         // a process no older was seen from its start
 constexpr double kForgetS = 3600;
 
 }  // namespace
@@ -75,7 +74,8 @@ void Watcher::sample() {
   for (auto& [number, worker] : workers_) {
     if (!worker.alive || alive_.contains(worker.series.process)) continue;
     worker.alive = false;
-    keep({number, std::nullopt,
+    keep({number,
+          std::nullopt,
           {MarkKind::kEnd, t, 0, "pid " + std::to_string(worker.series.process.pid)}});
   }
   for (const Observation& one : seen) take(one, t);
@@ -172,7 +172,7 @@ void Watcher::begin_lifetime(Worker& worker, const Observation& seen, double t) 
 }
 
 void Watcher::keep(Unwritten what) {
-  if (unwritten_.size() >= kMostUnwritten) {
+  if (unwritten_.size() >= options_.most_unwritten) {
     unwritten_.pop_front();
     ++dropped_;
   }
@@ -192,8 +192,8 @@ void Watcher::judge_due(double t) {
     const double began = clock_.cpu_s();
     judge(worker);
     const double cost = clock_.cpu_s() - began;
-    worker.next_judgement_t = t + std::max(kSamplesPerJudgement * options_.every_s,
-                                           cost * alive / kJudgingShare);
+    worker.next_judgement_t =
+        t + std::max(kSamplesPerJudgement * options_.every_s, cost * alive / kJudgingShare);
     judged_.insert(worker.series.key.of);
   }
 }

@@ -31,6 +31,7 @@ struct WatchOptions {
   bool founding = false;
   FoundingThresholds thresholds;     // excess_ratio counts under either rule
   std::vector<std::string> targets;  // labels to notify
+  size_t most_unwritten = 100'000;   // samples in memory
   bool scratch = false;              // nothing is written: the history is copied into memory
 };
 
@@ -110,11 +111,11 @@ class Watcher {
   std::vector<SeriesRecord> known_;  // of the history, as it was when it was opened
   std::set<ProcessKey> alive_;       // now
   std::deque<Unwritten> unwritten_;
-  uint64_t dropped_ = 0;  // samples for which there was no room in memory
-  std::set<ServiceKey> judged_;      // services to be settled
+  uint64_t dropped_ = 0;                          // samples for which there was no room in memory
+  std::set<ServiceKey> judged_;                   // services to be settled
   std::vector<std::pair<double, double>> jumps_;  // of the clock: t, by; to be written
-  std::vector<Change> made_;         // in the present transaction
-  std::vector<int64_t> new_series_;  // workers whose series it made
+  std::vector<Change> made_;                      // in the present transaction
+  std::vector<int64_t> new_series_;               // workers whose series it made
   int64_t compared_step_ = -1;
   double next_prune_t_ = 0;
   std::string trouble_;  // with the history, as last said

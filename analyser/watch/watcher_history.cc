@@ -172,8 +172,8 @@ std::string Watcher::evidence_of(const ServiceKey& of, const std::string& verdic
   }
   if (!worst->ledger.empty()) evidence["ledger"] = worst->ledger;
   for (size_t i = 0; i < std::min(worst->sites.size(), kSitesNamed); ++i) {
-    evidence["sites"].push_back({{"stack", worst->sites[i].stack},
-                                 {"bytes_per_hour", worst->sites[i].bytes_per_hour}});
+    evidence["sites"].push_back(
+        {{"stack", worst->sites[i].stack}, {"bytes_per_hour", worst->sites[i].bytes_per_hour}});
   }
   return evidence.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -274,8 +274,8 @@ void Watcher::compare_releases(const ServiceKey& of, double t) {
   const Build& release = builds.back();
   const Build& before = builds[builds.size() - 2];
   const Steps now = store_->service_level({of.service, of.host, release.name}, release.first_t, t);
-  const Steps then = store_->service_level({of.service, of.host, before.name}, before.first_t,
-                                           before.last_t);
+  const Steps then =
+      store_->service_level({of.service, of.host, before.name}, before.first_t, before.last_t);
   const int64_t shift = release_shift(now, then, release.from_start && before.from_start);
   const auto compared = shift > 0 ? compare_steps(now, then, shift) : std::nullopt;
   if (!compared || compared->ratio <= options_.thresholds.excess_ratio) return;

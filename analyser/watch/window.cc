@@ -12,7 +12,9 @@ void Window::add(const Sample& sample) {
          sample.live_bytes ? static_cast<double>(*sample.live_bytes) : -1);
 }
 
-void Window::add(const Point& point) { append(point.t, point.rss_bytes, point.live_bytes.value_or(-1)); }
+void Window::add(const Point& point) {
+  append(point.t, point.rss_bytes, point.live_bytes.value_or(-1));
+}
 
 void Window::append(double t, double rss, double live) {
   if (t <= last_t_) return;

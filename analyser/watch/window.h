@@ -42,6 +42,7 @@ class Window {
 };
 
 // One value a minute in MiB, interpolated: the series the founding thresholds are for.
-std::vector<double> mib_by_minutes(const std::vector<double>& t_s, const std::vector<double>& bytes);
+std::vector<double> mib_by_minutes(const std::vector<double>& t_s,
+                                   const std::vector<double>& bytes);
 
 }  // namespace mla

@@ -28,8 +28,8 @@ class FakeClock : public Clock {
 
 struct SimulatedProcess {
   Observation seen;
-  double born_s = 0;                      // of FakeClock::boot_s
-  std::function<double(double)> rss_of;   // of the seconds since then
+  double born_s = 0;                     // of FakeClock::boot_s
+  std::function<double(double)> rss_of;  // of the seconds since then
 };
 
 class SimulatedHost : public ProcessSource {

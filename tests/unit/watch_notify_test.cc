@@ -18,11 +18,10 @@ Change leak() {
   change.of = {"run_server.py", "host1", "b1"};
   change.before = "stable";
   change.verdict = "leak";
-  change.evidence =
-      R"({"workers":20,"affected":12,"workers_text":"12 of 20 workers","pid":4711,)"
-      R"("rss_bytes":2147483648,"probability":0.99,"reason":"grows & grows",)"
-      R"("rate_bytes_per_hour":{"value":3355443.2,"low":3145728,"high":3565158.4},)"
-      R"("sites":[{"stack":"leak (a.py:3) < main","bytes_per_hour":3355443.2}]})";
+  change.evidence = R"({"workers":20,"affected":12,"workers_text":"12 of 20 workers","pid":4711,)"
+                    R"("rss_bytes":2147483648,"probability":0.99,"reason":"grows & grows",)"
+                    R"("rate_bytes_per_hour":{"value":3355443.2,"low":3145728,"high":3565158.4},)"
+                    R"("sites":[{"stack":"leak (a.py:3) < main","bytes_per_hour":3355443.2}]})";
   return change;
 }
 
@@ -53,7 +52,8 @@ TEST(Message, SaysWhatHappened) {
 TEST(Message, FillsTemplates) {
   EXPECT_EQ(message_of("{verdict}: {service} {{x}} {probability}").text,
             "leak: run_server.py {x} 99 %");
-  EXPECT_EQ(message_of("a", "http://h/?t={time}").link, "http://h/?t=2023-11-14%2022%3A13%3A20%20UTC");
+  EXPECT_EQ(message_of("a", "http://h/?t={time}").link,
+            "http://h/?t=2023-11-14%2022%3A13%3A20%20UTC");
   EXPECT_THROW(check_template("{nothing}", "--message"), Error);
   EXPECT_THROW(check_template("{title", "--message"), Error);
   EXPECT_NO_THROW(check_template("{{ {title} }}", "--message"));

@@ -59,8 +59,8 @@ class WatcherTest : public ::testing::Test {
 };
 
 TEST_F(WatcherTest, ARestartedWorkerGoesOnInItsSeries) {
-  host.start(kServer, "server.py", flat);  // 100
-  host.start(kServer, "server.py", flat);  // 101
+  host.start(kServer, "server.py", flat);           // 100
+  host.start(kServer, "server.py", flat);           // 101
   host.start(kServer, "server.py --port 1", flat);  // 102
   restart();
   sample(3);
@@ -75,10 +75,10 @@ TEST_F(WatcherTest, ARestartedWorkerGoesOnInItsSeries) {
   std::map<uint32_t, int64_t> slots;
   for (const SeriesRecord& one : series) slots[one.process.pid] = one.key.slot;
   EXPECT_EQ(slots, (std::map<uint32_t, int64_t>{{100, 0}, {103, 1}, {104, 2}, {102, 0}}));
-  const std::vector<std::string> wanted = {
-      "start pid 100", "start pid 101", "start pid 102",
-      "end pid 101",   "end pid 102",   "start pid 103, restart of pid 101",
-      "start pid 104"};
+  const std::vector<std::string> wanted = {"start pid 100", "start pid 101",
+                                           "start pid 102", "end pid 101",
+                                           "end pid 102",   "start pid 103, restart of pid 101",
+                                           "start pid 104"};
   EXPECT_EQ(marks(), wanted);
 }
 
@@ -146,7 +146,7 @@ TEST_F(WatcherTest, AFullHistoryIsCaughtUpWith) {
   restart();
   sample(1);
   watcher->store()->database().run("PRAGMA max_page_count = 1");  // that is: what it has now
-  sample(600);
+  sample(150);
   ASSERT_FALSE(problems.empty());
   EXPECT_NE(problems[0].find("is full"), std::string::npos) << problems[0];
   const size_t waiting = watcher->unwritten();
@@ -154,22 +154,23 @@ TEST_F(WatcherTest, AFullHistoryIsCaughtUpWith) {
   watcher->store()->database().run("PRAGMA max_page_count = 100000");
   sample(1);
   EXPECT_EQ(watcher->unwritten(), 0U);
-  EXPECT_EQ(stored_samples(), 40U * 602);
+  EXPECT_EQ(stored_samples(), 40U * 152);
 }
 
 TEST_F(WatcherTest, WhatFindsNoRoomInMemoryIsCounted) {
-  for (int i = 0; i < 100; ++i) host.start(kServer, "server.py", flat);
+  options.most_unwritten = 100;
+  for (int i = 0; i < 10; ++i) host.start(kServer, "server.py", flat);
   restart();
   sample(1);
   {
     Store other(options.file, options.max_bytes);
     watcher->store()->database().run("PRAGMA busy_timeout = 0");
     const Transaction lock(other.database());
-    sample(1010);
+    sample(15);
   }
   sample(1);
-  EXPECT_EQ(marks().back(), "lost 1100 samples, while the history could not be used");
-  EXPECT_NE(problems.back().find("1100 samples were lost"), std::string::npos);
+  EXPECT_EQ(marks().back(), "lost 60 samples, while the history could not be used");
+  EXPECT_NE(problems.back().find("60 samples were lost"), std::string::npos);
 }
 
 TEST_F(WatcherTest, AHistoryThatCanNeverBeUsedIsAnError) {

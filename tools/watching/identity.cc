@@ -114,8 +114,8 @@ std::string build_of(pid_t pid, const std::vector<std::string>& arguments) {
   const auto script = script_of(arguments, program_of(pid));
   if (!script || script->is_module) return program;
   // As the process sees it: in its directory, and in its root.
-  const std::string path = script->name[0] == '/' ? directory + "/root" + script->name
-                                                  : directory + "/cwd/" + script->name;
+  const std::string from = script->name[0] == '/' ? "root" : "cwd/";
+  const std::string path = directory + '/' + from + script->name;
   std::ifstream in(path, std::ios::binary);
   std::string contents{std::istreambuf_iterator<char>(in), {}};
   if (contents.empty() || contents.size() > kScriptBytes) return script->name + '+' + program;

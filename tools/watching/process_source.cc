@@ -75,7 +75,8 @@ HostProcesses::HostProcesses(const std::vector<std::string>& targets, std::strin
     }
     const auto stat = running(*pid);
     if (!stat) {
-      throw Error("pid " + target, "no such process", "give a pid that runs, or the name of a "
+      throw Error("pid " + target, "no such process",
+                  "give a pid that runs, or the name of a "
                   "service");
     }
     pids_.push_back({static_cast<uint32_t>(*pid), stat->start_ticks});
@@ -175,9 +176,8 @@ std::optional<RecordingVerdict> HostProcesses::judge(const ProcessKey& process, 
     Symbolizer symbolizer(snapshot);
     for (const SiteVerdict& site : found.sites) {
       if (site.verdict.verdict != VerdictClass::kLeak || result.sites.size() >= kSites) break;
-      result.sites.push_back(
-          {one_line_stack(symbolizer, snapshot.sites[site.site_index], kFrames),
-           site.verdict.rate.value});
+      result.sites.push_back({one_line_stack(symbolizer, snapshot.sites[site.site_index], kFrames),
+                              site.verdict.rate.value});
     }
     return result;
   } catch (const Error&) {

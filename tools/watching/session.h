@@ -13,7 +13,7 @@
 namespace mla {
 
 struct WatchSettings {
-  std::string file;       // of the history; empty: the default
+  std::string file;  // of the history; empty: the default
   uint64_t megabytes = kDefaultDatabaseBytes >> 20;
   double every_s = 10;
   bool founding = false;

@@ -19,9 +19,8 @@ void write_watch_table(std::ostream& out, const Watcher& watcher) {
     out << "no process of these runs now\n";
     return;
   }
-  std::sort(workers.begin(), workers.end(), [](const Worker* a, const Worker* b) {
-    return a->series.key < b->series.key;
-  });
+  std::sort(workers.begin(), workers.end(),
+            [](const Worker* a, const Worker* b) { return a->series.key < b->series.key; });
   std::array<char, 160> line{};
   const auto print = [&](const std::string& pid, const std::string& rss, const std::string& live,
                          const std::string& seen, const std::string& verdict,
@@ -34,11 +33,11 @@ void write_watch_table(std::ostream& out, const Watcher& watcher) {
   out << "SERVICE\n";
   for (const Worker* worker : workers) {
     const SeriesRecord& series = worker->series;
-    print(std::to_string(series.process.pid), human_bytes(worker->last.rss_bytes),
-          worker->last.live_bytes ? human_bytes(*worker->last.live_bytes) : "not recorded",
-          human_seconds(series.last_t - series.lifetime_t), worker->judged,
-          worker->verdict.n_eff > 0 ? human_rate(worker->verdict.rate.value, TimeUnit::kHours)
-                                    : "-");
+    print(
+        std::to_string(series.process.pid), human_bytes(worker->last.rss_bytes),
+        worker->last.live_bytes ? human_bytes(*worker->last.live_bytes) : "not recorded",
+        human_seconds(series.last_t - series.lifetime_t), worker->judged,
+        worker->verdict.n_eff > 0 ? human_rate(worker->verdict.rate.value, TimeUnit::kHours) : "-");
     out << series.key.of.service << '\n';
   }
 }
