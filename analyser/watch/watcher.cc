@@ -129,7 +129,7 @@ Worker& Watcher::worker_of(const Observation& seen, double t) {
     free->number = number;
     free->series.key = {seen.of, seen.command, slot};
     free->series.first_t = t;
-    free->series.from_start = seen.age_s <= kYoungS;
+    free->series.from_start = seen.age_s <= std::max(kYoungS, 2 * options_.every_s);
   }
   begin_lifetime(*free, seen, t);
   return *free;

@@ -252,10 +252,10 @@ class Watch(harness.Case):
             out.write(LEAK)
         leak = self.start([harness.PYTHON, text], self.environment(), stdout=subprocess.PIPE)
         leak.stdout.readline()
-        watcher = self.start([harness.BIN, "watch", str(leak.pid), "--db", self.db, "--every",
-                              "0.1", "--notify", "webhook:" + self.server.url],
-                             environment(MLA_DIR=self.recordings),
-                             stdout=open(self.log, "a", encoding="utf-8"))
+        with open(self.log, "a", encoding="utf-8") as log:
+            watcher = self.start([harness.BIN, "watch", str(leak.pid), "--db", self.db, "--every",
+                                  "0.1", "--notify", "webhook:" + self.server.url],
+                                 environment(MLA_DIR=self.recordings), stdout=log, stderr=log)
         self.wait_for(lambda: self.server.received, "a notification")
         self.end(watcher)
         evidence = self.server.received[0][1]["evidence"]
@@ -296,19 +296,18 @@ class Watch(harness.Case):
             self.skipTest("mounts are not permitted")
         small = self.path("small")
         os.mkdir(small)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", small], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", small])
         self.script("worker.py", STEADY)
         self.db = os.path.join(small, "history.db")
         watcher = self.watch("worker.py")
         self.wait_for(lambda: os.path.exists(self.db) and self.history()["services"], "a sample")
-        with open(os.path.join(small, "filler"), "wb") as filler:
-            try:
-                while True:
-                    filler.write(b"x" * 1024)
-                    filler.flush()
-            except OSError:
-                pass
+        filler = os.open(os.path.join(small, "filler"), os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(filler, b"x" * 1024)
+        except OSError:
+            os.close(filler)
         self.wait_for(lambda: "is full" in self.logged() or "cannot be" in self.logged(),
                       "the complaint")
         os.unlink(os.path.join(small, "filler"))
