@@ -105,9 +105,11 @@ class Watch(harness.Case):
         self.assertEqual(process.wait(timeout=harness.TIMEOUT), 0, self.logged())
 
     def history(self, *arguments):
-        done = self.mla("history", "--db", self.db, "--json", *arguments)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)
+        while True:
+            done = self.mla("history", "--db", self.db, "--json", *arguments)
+            if "is an empty file" not in done.stderr:  # the watcher is about to fill it
+                self.assertEqual(done.returncode, 0, done.stderr)
+                return json.loads(done.stdout)
 
     def wait_for(self, condition, what):
         try:
