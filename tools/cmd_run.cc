@@ -20,6 +20,8 @@
 #include "report/units.h"
 #include "run_summary.h"
 #include "sampling_words.h"
+#include "watching/process_source.h"
+#include "watching/session.h"
 
 namespace mla {
 namespace {
@@ -38,6 +40,8 @@ struct Options {
   bool exact = false;
   bool no_follow = false;
   bool quiet = false;
+  bool watch = false;
+  WatchSettings watching;
   std::vector<std::string> program;
 };
 
@@ -81,11 +85,48 @@ class Progress {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-void wait_and_tick(Child& child, const std::string& directory, bool quiet) {
+// What `mla watch PID` does, while the program runs.
+class Watching {
+ public:
+  Watching(pid_t pid, const WatchSettings& settings)
+      : processes_({std::to_string(pid)}, ""), session_(processes_, settings, std::cerr) {}
+  ~Watching() { session_.finish(kSendAtEndS); }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+
+  void tick() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    next_ = now + std::chrono::seconds(10);
+    session_.sample();
+  }
+
+ private:
+  static constexpr double kSendAtEndS = 10;
+
+  HostProcesses processes_;
+  WatchSession session_;
+  std::chrono::steady_clock::time_point next_;
+};
+
+std::unique_ptr<Watching> start_watching(const Child& child, const Options& options) {
+  if (!options.watch) return nullptr;
+  try {
+    return std::make_unique<Watching>(child.pid(), options.watching);
+  } catch (const Error& error) {
+    // The program runs, and is recorded.
+    std::cerr << "mla: " << error.what() << ": it is not watched\n";
+    return nullptr;
+  }
+}
+
+void wait_and_tick(Child& child, const std::string& directory, const Options& options) {
   LiveDirectory recordings(directory);
-  Progress progress(!quiet);
+  Progress progress(!options.quiet);
+  const std::unique_ptr<Watching> watching = start_watching(child, options);
   while (!child.wait_for_end(kTickMs)) {
     if (const auto figures = recordings.tick(child.pid())) progress.show(*figures);
+    if (watching) watching->tick();
   }
 }
 
@@ -139,7 +180,7 @@ int run(const Options& options) {
     return missing ? kExitNotFound : kExitNotExecutable;
   }
   const auto start = std::chrono::steady_clock::now();
-  wait_and_tick(child, directory.path(), options.quiet);
+  wait_and_tick(child, directory.path(), options);
   const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - start;
   const std::string file = !options.output.empty() ? options.output
                                                    : "mla-" + base_name(options.program[0]) + "-" +
@@ -200,6 +241,13 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
       ->check(CLI::IsMember({"frames", "objects", "off"}));
   command.add_flag("--no-follow", options->no_follow, "Do not record programs CMD executes");
   command.add_flag("--quiet", options->quiet, "No progress line and no summary");
+  CLI::Option* watch = command.add_flag(
+      "--watch", options->watch, "Watch it meanwhile, as mla watch PID does: keep its history");
+  add_history_option(command, options->watching.file);
+  add_notify_options(command, options->watching);
+  for (const char* name : {"--db", "--notify", "--message", "--link-base"}) {
+    command.get_option(name)->needs(watch);
+  }
   command.prefix_command();
   command.callback([options, &command, &program, &exit_code] {
     // Without "--" the command begins at the first word that is no option of ours.

@@ -19,6 +19,8 @@ void add_leaks(CLI::App& app, int& exit_code);
 void add_why(CLI::App& app, int& exit_code);
 void add_py(CLI::App& app, int& exit_code);
 void add_stacks(CLI::App& app, int& exit_code);
+void add_watch(CLI::App& app, int& exit_code);
+void add_history(CLI::App& app, int& exit_code);
 
 // A subcommand with its usage line ("mla ps [options]") and its examples, shown by --help.
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& does,

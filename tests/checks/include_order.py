@@ -3,7 +3,7 @@
 
   hooks -> python -> capture -> segment -> format <- reader <- symbols <- stacks
                                                           <- series, ledger, history, verdict
-                                                          <- report <- tools
+                                                          <- report <- notify <- watch <- tools
   comparison includes nothing of ours; verdict, report and tools include it
 """
 import os
@@ -32,7 +32,9 @@ MAY_INCLUDE = {
     "analyser/verdict": READERS | {"comparison"},
     "analyser/history": READERS,
     "analyser/report": READERS | ANALYSES,
-    "tools": READERS | ANALYSES | {"report"},
+    "analyser/notify": READERS | {"history", "report"},
+    "analyser/watch": READERS | {"history", "verdict", "series", "report"},
+    "tools": READERS | ANALYSES | {"report", "notify", "watch"},
 }
 # The format is shared memory: integers and atomics, nothing else.
 FORMAT_SYSTEM_HEADERS = {"atomic", "cstddef", "cstdint"}

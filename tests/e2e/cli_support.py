@@ -4,7 +4,8 @@ import subprocess
 import unittest
 
 MLA = os.environ["MLA_BIN"]
-COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "bench")
+COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "watch",
+            "history", "bench")
 
 
 def environment(**changes):

@@ -52,6 +52,7 @@ mla_program_test(e2e stacks_versions ${MLA_E2E}/stacks_test.py versions)
 set_tests_properties(e2e.python_objects_versions PROPERTIES TIMEOUT 5400)
 set_tests_properties(e2e.python_versions e2e.python_objects_versions e2e.stacks_versions
   PROPERTIES LABELS "e2e;long")
+mla_program_test(e2e watch ${MLA_E2E}/watch_test.py)
 mla_program_test(e2e why ${MLA_E2E}/why_test.py usual)
 mla_program_test(e2e why_on_other_allocators ${MLA_E2E}/why_test.py others)
 set_tests_properties(e2e.why_on_other_allocators PROPERTIES LABELS "e2e;long")

@@ -12,7 +12,7 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks bench --help
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks watch history bench --help
                              --version" -- "$cur"))
     return
   fi
@@ -32,7 +32,7 @@ _mla() {
     done
   fi
   case $previous in
-    -o | --output | --previous | --suppressions | --junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    -o | --output | --previous | --db | --suppressions | --junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --core | --exe) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --dir | --debug-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --allocator)
@@ -58,12 +58,14 @@ _mla() {
     --load) COMPREPLY=($(compgen -c -- "$cur")); return ;;
     --rounds | --seed | --margin | --max-cost | --idle | --timeout) return ;;
     --config | --ready | --metric | --threads) return ;;
+    --notify) COMPREPLY=($(compgen -W "webhook: wecom: slack: mail: exec:" -- "$cur")); return ;;
+    --db-size | --every | --interval | --build | --message | --link-base | --retry | --since) return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count | --fail-on | --limit) return ;;
   esac
   case $command in
     run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
-                  --quiet --help --" ;;
+                  --watch --db --notify --message --link-base --quiet --help --" ;;
     ctl) options="--sample --help" ;;
     report) options="--json --folded --top --sort --by --native --full-stacks --debug-dir
                      -o --output --help" ;;
@@ -77,6 +79,10 @@ _mla() {
                     --seed --by --metric --better --margin --max-cost --json --help --" ;;
     why) options="--json --probe --help" ;;
     py) options="--json --collect --last --rows --timeout --help" ;;
+    watch) options="--db --db-size --every --interval --once --build --rule --peak --overshoot
+                    --error --invalid-count --excess --notify --message --link-base --retry
+                    --dry-run --help" ;;
+    history) options="--db --since --json --csv --help" ;;
     stacks) options="--core --exe --threads --json --all --native --debug-dir --help" ;;
     *) return ;;
   esac
@@ -87,6 +93,7 @@ _mla() {
   case $command in
     report | leaks | ctl | why | py) _mla_recordings ;;
     stacks) COMPREPLY=($(compgen -W "$(ps -eo pid=)" -- "$cur")) ;;
+    watch) COMPREPLY=($(compgen -W "$(ps -eo pid=,comm=)" -- "$cur")) ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;
     run | bench) COMPREPLY=($(compgen -c -- "$cur")) ;;
   esac

@@ -4,7 +4,7 @@ function __mla_recordings
     __fish_complete_suffix .mla
 end
 
-set -l commands run report ps ctl analyse leaks why py bench
+set -l commands run report ps ctl analyse leaks why py stacks watch history bench
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mla -n $none -f
 complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
@@ -15,6 +15,8 @@ complete -c mla -n $none -a analyse -d 'Judge memory series: leak or not'
 complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
 complete -c mla -n $none -a why -d 'Say why RSS is what it is, and what to try'
 complete -c mla -n $none -a py -d 'Count the objects of a running Python process by type'
+complete -c mla -n $none -a watch -d 'Watch processes: judge them, tell of changes'
+complete -c mla -n $none -a history -d 'Say what mla watch has seen'
 complete -c mla -n $none -a bench -d 'Run a command under several allocators'
 complete -c mla -n $none -l version -d 'Print the version'
 complete -c mla -s h -l help -d 'Print help'
@@ -28,6 +30,11 @@ complete -c mla -n $run -l budget -x -a '0.5% 1% 2%' -d 'CPU time for samples'
 complete -c mla -n $run -l exact -d 'Record every allocation'
 complete -c mla -n $run -l python -x -a 'frames objects off' -d 'What to record of CPython'
 complete -c mla -n $run -l no-follow -d 'Do not record programs CMD executes'
+complete -c mla -n $run -l watch -d 'Watch it meanwhile'
+complete -c mla -n $run -l db -r -d 'The history'
+complete -c mla -n $run -l notify -x -a 'webhook: wecom: slack: mail: exec:' -d 'Tell of changes'
+complete -c mla -n $run -l message -x -d 'The text of notifications'
+complete -c mla -n $run -l link-base -x -d 'The address of {link}'
 complete -c mla -n $run -l quiet -d 'No progress line and no summary'
 complete -c mla -n $run -x -a '(__fish_complete_subcommand)'
 
@@ -118,3 +125,30 @@ complete -c mla -n $py -l collect -d 'Run a full collection, and say what it cha
 complete -c mla -n $py -l last -d 'Show the last count'
 complete -c mla -n $py -l rows -x -d 'Types to show'
 complete -c mla -n $py -l timeout -x -d 'Seconds to wait for the process'
+
+set -l watch '__fish_seen_subcommand_from watch'
+complete -c mla -n $watch -f -a '(__fish_complete_pids)'
+complete -c mla -n $watch -l db -r -d 'The history'
+complete -c mla -n $watch -l db-size -x -d 'MiB it may take'
+complete -c mla -n $watch -l every -x -d 'Seconds between two samples'
+complete -c mla -n $watch -l interval -x -d 'Seconds between two tables'
+complete -c mla -n $watch -l once -d 'One sample, for cron'
+complete -c mla -n $watch -l build -x -d 'Name the release'
+complete -c mla -n $watch -l rule -x -a 'statistical founding' -d 'The rule to judge by'
+complete -c mla -n $watch -l peak -x -d 'Notify_Peak'
+complete -c mla -n $watch -l overshoot -x -d 'Overshoot_Ratio'
+complete -c mla -n $watch -l error -x -d 'Error_Ratio'
+complete -c mla -n $watch -l invalid-count -x -d 'Invalid_Count'
+complete -c mla -n $watch -l excess -x -d 'Excess_Ratio'
+complete -c mla -n $watch -l notify -x -a 'webhook: wecom: slack: mail: exec:' -d 'Tell of changes'
+complete -c mla -n $watch -l message -x -d 'The text of notifications'
+complete -c mla -n $watch -l link-base -x -d 'The address of {link}'
+complete -c mla -n $watch -l retry -x -d 'Seconds until the next attempt'
+complete -c mla -n $watch -l dry-run -d 'Print what would be sent'
+
+set -l history '__fish_seen_subcommand_from history'
+complete -c mla -n $history -f
+complete -c mla -n $history -l db -r -d 'The history'
+complete -c mla -n $history -l since -x -d 'How far back'
+complete -c mla -n $history -l json -d 'Print JSON'
+complete -c mla -n $history -l csv -d 'Print the samples as CSV'

@@ -1,0 +1,179 @@
+#include "notify/transport.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace mla {
+namespace {
+
+constexpr size_t kAnswerBytes = 64 * 1024;  // more of an answer is not read
+constexpr int kPollMs = 50;
+
+size_t take_answer(char* bytes, size_t size, size_t count, void* answer) {
+  auto& text = *static_cast<std::string*>(answer);
+  text.append(bytes, std::min(size * count, kAnswerBytes - text.size()));
+  return size * count;
+}
+
+int stop_when_aborted(void* aborted, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::atomic<bool>*>(aborted)->load() ? 1 : 0;
+}
+
+Attempt judge_status(long status) {  // NOLINT(google-runtime-int): curl's type
+  if (status >= 200 && status < 300) return {};
+  const bool passing = status >= 500 || status == 429 || status == 408;
+  return {passing ? Outcome::kTryAgain : Outcome::kRefused,
+          "HTTP status " + std::to_string(status)};
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  result.reserve(strings.size() + 1);
+  for (const std::string& text : strings) result.push_back(const_cast<char*>(text.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+// This environment, and the fields as MLA_VERDICT and so on.
+std::vector<std::string> environment_with(const Fields& fields) {
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  for (const auto& [name, value] : fields) {
+    std::string entry = "MLA_";
+    for (const char c : name) entry += static_cast<char>(c - 'a' + 'A');
+    environment.push_back(entry + "=" + value);
+  }
+  return environment;
+}
+
+// The file behind standard input of a command: it need not be read.
+int input_file(const std::string& input) {
+  const int fd = memfd_create("mla-notification", MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  size_t written = 0;
+  while (written < input.size()) {
+    const ssize_t more = write(fd, input.data() + written, input.size() - written);
+    if (more <= 0) break;
+    written += static_cast<size_t>(more);
+  }
+  lseek(fd, 0, SEEK_SET);
+  return fd;
+}
+
+pid_t spawn(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+            int input, int& error) {
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
+  // What it prints belongs to the log, not into a table or JSON on standard output.
+  posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(
+      &attributes,
+      static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP));
+  pid_t pid = -1;
+  error = posix_spawn(&pid, command[0].c_str(), &files, &attributes, pointers(command).data(),
+                      pointers(environment).data());
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  return error == 0 ? pid : -1;
+}
+
+}  // namespace
+
+SystemTransport::SystemTransport() { curl_global_init(CURL_GLOBAL_DEFAULT); }
+SystemTransport::~SystemTransport() { curl_global_cleanup(); }
+
+Attempt SystemTransport::send(const Target& target, const Change& change, const Message& message) {
+  const std::string body = payload(target, change, message);
+  if (target.kind == TargetKind::kExec) {
+    return run({"/bin/sh", "-c", target.where}, message.fields, body);
+  }
+  if (target.kind == TargetKind::kMail) {
+    const char* sendmail = std::getenv("MLA_SENDMAIL");  // NOLINT(concurrency-mt-unsafe)
+    return run({sendmail != nullptr ? sendmail : "/usr/sbin/sendmail", "-t"}, {}, body);
+  }
+  return post(target, body);
+}
+
+Attempt SystemTransport::post(const Target& target, const std::string& body) const {
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
+                                                                   curl_easy_cleanup);
+  if (!handle) return {Outcome::kTryAgain, "not enough memory"};
+  CURL* curl = handle.get();
+  const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(
+      curl_slist_append(nullptr, "Content-Type: application/json; charset=utf-8"),
+      curl_slist_free_all);
+  std::string answer;
+  curl_easy_setopt(curl, CURLOPT_URL, target.where.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.c_str());
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "mla/" MLA_VERSION);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(kTimeLimitSeconds));
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);  // it is one thread of several
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_when_aborted);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&aborted_));
+  const CURLcode code = curl_easy_perform(curl);
+  // Not curl's own message: it may name the address.
+  if (code != CURLE_OK) return {Outcome::kTryAgain, curl_easy_strerror(code)};
+  long status = 0;  // NOLINT(google-runtime-int): curl's type
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  const Attempt attempt = judge_status(status);
+  if (attempt.outcome != Outcome::kSent) return attempt;
+  const Refusal refusal = refusal_in_answer(target, answer);
+  if (refusal.why.empty()) return {};
+  return {refusal.passing ? Outcome::kTryAgain : Outcome::kRefused, refusal.why};
+}
+
+Attempt SystemTransport::run(const std::vector<std::string>& command, const Fields& fields,
+                             const std::string& input) const {
+  const int fd = input_file(input);
+  if (fd < 0) return {Outcome::kTryAgain, std::strerror(errno)};
+  int error = 0;
+  const pid_t pid = spawn(command, environment_with(fields), fd, error);
+  close(fd);
+  if (pid < 0) return {Outcome::kTryAgain, command[0] + ": " + std::strerror(error)};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(kTimeLimitSeconds);
+  int status = 0;
+  while (waitpid(pid, &status, WNOHANG) == 0) {
+    if (aborted_ || std::chrono::steady_clock::now() > deadline) {
+      kill(-pid, SIGKILL);  // its process group, which spawn() made
+      waitpid(pid, &status, 0);
+      return {Outcome::kTryAgain, "the command did not end in time"};
+    }
+    poll(nullptr, 0, kPollMs);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  const std::string how = WIFEXITED(status) ? "exit code " + std::to_string(WEXITSTATUS(status))
+                                            : "signal " + std::to_string(WTERMSIG(status));
+  return {Outcome::kTryAgain, "the command ended with " + how};
+}
+
+}  // namespace mla

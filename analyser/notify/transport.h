@@ -1,0 +1,52 @@
+// How a notification leaves this process.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "notify/message.h"
+#include "notify/target.h"
+
+namespace mla {
+
+enum class Outcome {
+  kSent,
+  kTryAgain,  // no answer, or one that may change
+  kRefused,   // trying again is no use
+};
+
+struct Attempt {
+  Outcome outcome = Outcome::kSent;
+  std::string why;  // without any secret; empty when sent
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Takes at most kTimeLimitSeconds.
+  virtual Attempt send(const Target& target, const Change& change, const Message& message) = 0;
+};
+
+inline constexpr int kTimeLimitSeconds = 10;
+
+// HTTP by libcurl; mail by /usr/sbin/sendmail -t, or $MLA_SENDMAIL; commands by /bin/sh -c.
+class SystemTransport : public Transport {
+ public:
+  SystemTransport();
+  ~SystemTransport() override;
+  SystemTransport(const SystemTransport&) = delete;
+  SystemTransport& operator=(const SystemTransport&) = delete;
+
+  Attempt send(const Target& target, const Change& change, const Message& message) override;
+  // From any thread: what is being sent fails at once, to be tried again.
+  void abort() { aborted_ = true; }
+
+ private:
+  Attempt post(const Target& target, const std::string& body) const;
+  Attempt run(const std::vector<std::string>& command, const Fields& fields,
+              const std::string& input) const;
+
+  std::atomic<bool> aborted_ = false;
+};
+
+}  // namespace mla

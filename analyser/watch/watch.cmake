@@ -1,0 +1,23 @@
+# The history, the watcher over it and what it sends: apart, so that nothing else needs SQLite and
+# curl.
+find_package(SQLite3 REQUIRED)
+find_package(CURL REQUIRED)
+find_package(Threads REQUIRED)
+add_library(mla_watch STATIC
+  history/database.cc
+  history/steady_time.cc
+  history/store.cc
+  history/store_rows.cc
+  history/store_upkeep.cc
+  notify/message.cc
+  notify/outbox.cc
+  notify/target.cc
+  notify/transport.cc
+  watch/compared.cc
+  watch/system_clock.cc
+  watch/watcher.cc
+  watch/watcher_history.cc
+  watch/window.cc)
+target_link_libraries(mla_watch
+  PUBLIC mla_analyser
+  PRIVATE nlohmann_json::nlohmann_json SQLite::SQLite3 CURL::libcurl Threads::Threads)

@@ -1,0 +1,321 @@
+"""mla watch, mla history and mla run --watch on real processes, and notifications to a local server
+that fails, hangs, refuses and recovers."""
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import harness
+from cli_support import environment
+
+# Grows by 64 KiB every 20 ms, for ever, once a line was read.
+LEAK = """
+import sys, time
+kept = []
+print("ready", flush=True)
+while True:
+    kept.append(bytearray(1 << 16))
+    time.sleep(0.02)
+"""
+STEADY = """
+import time
+print("ready", flush=True)
+while True:
+    time.sleep(0.02)
+"""
+
+
+class Server:
+    """Answers POST as `mode` says, and keeps what it was sent."""
+
+    def __init__(self):
+        self.mode = "ok"
+        self.received = []
+        self.refused = []
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                mode = server.mode
+                if mode == "hang":
+                    server.refused.append(body)
+                    time.sleep(30)
+                    return
+                if mode == "ok":
+                    server.received.append((self.path, json.loads(body)))
+                else:
+                    server.refused.append(body)
+                answer = {"ok": b'{"errcode":0,"errmsg":"ok"}',
+                          "wecom-limit": b'{"errcode":45009,"errmsg":"freq out of limit"}'}
+                status = {"500": 500, "403": 403}.get(mode, 200)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(answer.get(mode, b""))
+
+            def log_message(self, *_):
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.url = "http://127.0.0.1:%d" % self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+class Watch(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.server = Server()
+        self.addCleanup(self.server.close)
+        self.db = self.path("history.db")
+        self.log = self.path("log")
+
+    def script(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as out:
+            out.write(text)
+        process = self.start([harness.PYTHON, self.path(name)], harness.plain_environment(),
+                             stdout=subprocess.PIPE)
+        process.stdout.readline()
+        return process
+
+    def watch(self, *arguments):
+        with open(self.log, "a", encoding="utf-8") as log:
+            return self.start([harness.BIN, "watch", "--db", self.db, "--every", "0.1", "--retry",
+                               "0.2", *arguments], environment(), stdout=log, stderr=log)
+
+    def mla(self, *arguments):
+        return subprocess.run([harness.BIN, *arguments], env=environment(), text=True,
+                              capture_output=True, timeout=harness.TIMEOUT)
+
+    def logged(self):
+        with open(self.log, encoding="utf-8") as log:
+            return log.read()
+
+    def end(self, process):
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=harness.TIMEOUT), 0, self.logged())
+
+    def history(self, *arguments):
+        while True:
+            done = self.mla("history", "--db", self.db, "--json", *arguments)
+            if "is an empty file" not in done.stderr:  # the watcher is about to fill it
+                self.assertEqual(done.returncode, 0, done.stderr)
+                return json.loads(done.stdout)
+
+    def wait_for(self, condition, what):
+        try:
+            harness.wait_for(condition, what)
+        except AssertionError as error:
+            raise AssertionError("%s\n%s" % (error, self.logged())) from None
+
+    def test_a_leak_is_told_once(self):
+        self.script("leak.py", LEAK)
+        arguments = ("leak.py", "--notify", "webhook:" + self.server.url + "/hook?key=SECRET",
+                     "--link-base", "http://reports/{service}")
+        watcher = self.watch(*arguments)
+        self.wait_for(lambda: self.server.received, "a notification")
+        path, sent = self.server.received[0]
+        self.assertEqual(path, "/hook?key=SECRET")
+        self.assertEqual((sent["service"], sent["verdict"], sent["kind"]),
+                         ("leak.py", "leak", "verdict"))
+        self.assertGreater(sent["evidence"]["rate_bytes_per_hour"]["value"], 1 << 26)
+        self.assertEqual(sent["link"], "http://reports/leak.py")
+        watcher.kill()
+        watcher.wait()
+        watcher = self.watch(*arguments)
+        samples = lambda: sum(1 for _ in self.mla("history", "--db", self.db, "--csv").stdout)
+        before = samples()
+        self.wait_for(lambda: samples() > before, "more samples")
+        self.end(watcher)
+        self.assertEqual(len(self.server.received), 1)
+        self.assertNotIn("SECRET", self.logged())
+        with open(self.db, "rb") as database:
+            self.assertNotIn(b"SECRET", database.read())
+        history = self.history("leak.py")
+        self.assertEqual([c["verdict"] for c in history["changes"] if c["notified"]], ["leak"])
+        self.assertEqual(history["notifications_waiting"], 0)
+
+    def test_a_server_that_fails_and_recovers(self):
+        for mode in ("500", "hang", "wecom-limit"):
+            self.server.mode = mode
+            self.server.received.clear()
+            self.server.refused.clear()
+            self.db = self.path(mode + ".db")
+            leak = self.script("leak-%s.py" % mode, LEAK)
+            watcher = self.watch("leak-%s.py" % mode, "--notify", "wecom:" + self.server.url)
+            self.wait_for(lambda: self.server.refused, "an attempt at a server: " + mode)
+            # It samples on meanwhile.
+            points = lambda: self.history()["services"][0]["workers"][0]["last"]
+            before = points()
+            self.wait_for(lambda: points() > before + 0.3, "samples while the server fails")
+            self.assertEqual(self.history()["notifications_waiting"], 1)
+            if mode == "hang":
+                # Killed while it waits for the answer: the next one sends it.
+                watcher.kill()
+                watcher.wait()
+                watcher = self.watch("leak-%s.py" % mode, "--notify", "wecom:" + self.server.url)
+            self.server.mode = "ok"
+            self.wait_for(lambda: self.server.received, "a notification after " + mode)
+            self.wait_for(lambda: self.history()["notifications_waiting"] == 0, "an empty queue")
+            self.end(watcher)
+            self.assertEqual(len(self.server.received), 1, mode)
+            self.assertEqual(self.server.received[0][1]["msgtype"], "markdown")
+            leak.kill()
+
+    def test_what_is_refused_is_given_up(self):
+        self.server.mode = "403"
+        self.script("leak.py", LEAK)
+        watcher = self.watch("leak.py", "--notify", "slack:" + self.server.url + "/SECRET")
+        self.wait_for(lambda: "given up" in self.logged(), "giving up")
+        self.end(watcher)
+        self.assertEqual(len(self.server.refused), 1)
+        self.assertNotIn("SECRET", self.logged())
+        self.assertEqual([e["kind"] for e in self.history()["events"]].count("undelivered"), 1)
+
+    def test_nobody_listens(self):
+        self.server.close()
+        self.script("leak.py", LEAK)
+        watcher = self.watch("leak.py", "--notify", "slack:" + self.server.url)
+        self.wait_for(lambda: "will be tried again" in self.logged(), "a failed attempt")
+        self.end(watcher)
+        self.assertEqual(self.history()["notifications_waiting"], 1)
+
+    def test_commands_and_mail(self):
+        self.script("leak.py", LEAK)
+        mailer = self.path("sendmail")
+        with open(mailer, "w", encoding="utf-8") as out:
+            out.write("#!/bin/sh\ncat > %s\n" % self.path("mail"))
+        os.chmod(mailer, 0o755)
+        os.environ["MLA_SENDMAIL"] = mailer
+        self.addCleanup(os.environ.pop, "MLA_SENDMAIL")
+        command = "cat > %s; echo $MLA_VERDICT > %s" % (self.path("stdin"), self.path("verdict"))
+        with open(self.log, "a", encoding="utf-8") as log:
+            watcher = self.start(
+                [harness.BIN, "watch", "leak.py", "--db", self.db, "--every", "0.1", "--notify",
+                 "exec:" + command, "--notify", "mail:a@example.org"],
+                environment(MLA_SENDMAIL=mailer), stdout=log, stderr=log)
+        self.wait_for(lambda: self.history()["changes"] and os.path.exists(self.path("verdict"))
+                      and os.path.exists(self.path("mail"))
+                      and self.history()["notifications_waiting"] == 0, "both")
+        self.end(watcher)
+        with open(self.path("stdin"), encoding="utf-8") as source:
+            self.assertEqual(json.load(source)["service"], "leak.py")
+        with open(self.path("verdict"), encoding="utf-8") as source:
+            self.assertEqual(source.read(), "leak\n")
+        with open(self.path("mail"), encoding="utf-8") as source:
+            mail = source.read()
+        self.assertTrue(mail.startswith("To: a@example.org\nSubject: [mla] leak.py on "), mail)
+
+    def test_restarted_workers_and_names(self):
+        first = self.script("worker.py", STEADY)
+        watcher = self.watch("worker.py")
+        self.wait_for(lambda: os.path.exists(self.db) and self.history()["services"], "a sample")
+        first.kill()
+        first.wait()
+        self.wait_for(lambda: "end" in [e["kind"] for e in self.history()["events"]], "its end")
+        second = self.script("worker.py", STEADY)
+        self.wait_for(lambda: any("restart of pid %d" % first.pid in e["detail"]
+                                  for e in self.history()["events"]), "its restart")
+        self.end(watcher)
+        workers = self.history("worker.py")["services"][0]["workers"]
+        self.assertEqual([w["pid"] for w in workers], [second.pid])
+
+    def test_pids_end_and_so_does_mla(self):
+        worker = self.script("worker.py", STEADY)
+        watcher = self.watch(str(worker.pid))
+        self.wait_for(lambda: os.path.exists(self.db) and self.history()["services"], "a sample")
+        worker.kill()
+        worker.wait()
+        self.assertEqual(watcher.wait(timeout=harness.TIMEOUT), 0)
+
+    def test_once_and_dry_run(self):
+        worker = self.script("worker.py", STEADY)
+        done = self.mla("watch", "--once", "--db", self.db, "worker.py")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("not recorded", done.stdout)
+        self.assertIn(str(worker.pid), done.stdout)
+        before = os.stat(self.db).st_size, self.history()["events"]
+        done = self.mla("watch", "--once", "--dry-run", "--db", self.db, "worker.py")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertEqual((os.stat(self.db).st_size, self.history()["events"]), before)
+
+    def test_a_recorded_process(self):
+        text = self.path("leak.py")
+        with open(text, "w", encoding="utf-8") as out:
+            out.write(LEAK)
+        leak = self.start([harness.PYTHON, text], self.environment(), stdout=subprocess.PIPE)
+        leak.stdout.readline()
+        with open(self.log, "a", encoding="utf-8") as log:
+            watcher = self.start([harness.BIN, "watch", str(leak.pid), "--db", self.db, "--every",
+                                  "0.1", "--notify", "webhook:" + self.server.url],
+                                 environment(MLA_DIR=self.recordings), stdout=log, stderr=log)
+        self.wait_for(lambda: self.server.received, "a notification")
+        self.end(watcher)
+        evidence = self.server.received[0][1]["evidence"]
+        self.assertEqual(evidence["judged"], "live_bytes")
+        self.assertGreater(evidence["live_bytes"], 1 << 20)
+        worker = self.history()["services"][0]["workers"][0]
+        self.assertTrue(worker["recorded"])
+        self.assertIsNotNone(self.history()["services"][0]["points"][-1]["live_bytes"])
+
+    def test_run_watch(self):
+        done = subprocess.run([harness.BIN, "run", "--watch", "--db", self.db, "--quiet", "-o",
+                               self.path("out.mla"), "--", harness.PYTHON, "-c",
+                               "import time; time.sleep(2.5)"],
+                              env=environment(MLA_DIR=self.recordings), capture_output=True,
+                              timeout=harness.TIMEOUT, check=True)
+        workers = self.history()["services"][0]["workers"]
+        self.assertEqual([w["recorded"] for w in workers], [True], done.stderr)
+
+    def test_errors(self):
+        for arguments, words in (
+                (("watch", "999999999"), "no such process"),
+                (("watch", "x", "--notify", "pigeon:SECRET"), "webhook:"),
+                (("watch", "x", "--notify", "wecom:SECRET"), "https://"),
+                (("watch", "x", "--message", "{what}"), "{what}"),
+                (("watch", "x", "--db", self.path("no/h.db")), "--db"),
+                (("watch", "x", "--peak", "1"), "--rule founding"),
+                (("history", "--db", self.path("none.db")), "--db"),
+                (("history", "--since", "soon"), "7d")):
+            done = self.mla(*arguments)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn(words, done.stderr, arguments)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertNotIn("SECRET", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs a tmpfs")
+    def test_a_full_disk(self):
+        if not harness.own_mount_namespace():
+            self.skipTest("mounts are not permitted")
+        small = self.path("small")
+        os.mkdir(small)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", small])
+        self.script("worker.py", STEADY)
+        self.db = os.path.join(small, "history.db")
+        watcher = self.watch("worker.py")
+        self.wait_for(lambda: os.path.exists(self.db) and self.history()["services"], "a sample")
+        filler = os.open(os.path.join(small, "filler"), os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(filler, b"x" * 1024)
+        except OSError:
+            os.close(filler)
+        self.wait_for(lambda: "is full" in self.logged() or "cannot be" in self.logged(),
+                      "the complaint")
+        os.unlink(os.path.join(small, "filler"))
+        self.wait_for(lambda: "nothing was lost" in self.logged(), "the catching up")
+        self.end(watcher)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,125 @@
+#include "watching/identity.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "symbols/elf_file.h"
+
+namespace mla {
+namespace {
+
+constexpr size_t kIdDigits = 12;
+constexpr size_t kScriptBytes = 16 << 20;  // a longer one is no script
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string hash_of(const std::string& bytes) {  // FNV-1a, 64 bits
+  uint64_t hash = 14695981039346656037ULL;
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  std::array<char, 20> hex{};
+  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return std::string(hex.data()).substr(0, kIdDigits);
+}
+
+struct Script {
+  std::string name;
+  bool is_module = false;  // of python -m: no file is known
+};
+
+// Options of CPython that take the next argument.
+bool takes_argument(const std::string& option) {
+  return option == "-W" || option == "-X" || option == "--check-hash-based-pycs";
+}
+
+std::optional<Script> script_of(const std::vector<std::string>& arguments,
+                                const std::string& program) {
+  const std::string name = base_name(program);
+  constexpr std::array kInterpreters = {"python", "pypy", "perl", "ruby", "node",
+                                        "php",    "bash", "dash", "sh"};
+  const bool interpreter =
+      std::any_of(kInterpreters.begin(), kInterpreters.end(), [&name](const std::string& known) {
+        return name == known || (known.size() > 2 && name.starts_with(known));
+      });
+  if (!interpreter) return std::nullopt;
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "-m" && i + 1 < arguments.size()) return Script{arguments[i + 1], true};
+    if (argument == "-c" || argument == "-e" || argument == "-") return std::nullopt;
+    if (takes_argument(argument)) {
+      ++i;
+    } else if (!argument.empty() && argument[0] != '-') {
+      return Script{argument, false};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string program_id(const std::string& path) {
+  if (const auto file = ElfFile::open(path)) {
+    const std::string id = file->build_id();
+    if (!id.empty()) return id.substr(0, kIdDigits);
+  }
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return "unknown";
+  return hash_of(std::to_string(status.st_size) + ' ' + std::to_string(status.st_mtime));
+}
+
+std::string program_of(pid_t pid) {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", ignored).string();
+}
+
+}  // namespace
+
+std::vector<std::string> command_line_of(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::vector<std::string> arguments;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\0', begin), text.size());
+    arguments.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  while (!arguments.empty() && arguments.back().empty()) arguments.pop_back();
+  return arguments;
+}
+
+std::string service_of(const std::vector<std::string>& arguments, const std::string& program) {
+  if (const auto script = script_of(arguments, program)) return base_name(script->name);
+  if (!program.empty()) return base_name(program);
+  return arguments.empty() ? "" : base_name(arguments[0]);
+}
+
+std::string command_of(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 1) return arguments[0].substr(0, arguments[0].find(": "));
+  std::string command;
+  for (const std::string& argument : arguments) {
+    if (!command.empty()) command += ' ';
+    command += argument;
+  }
+  return command;
+}
+
+std::string build_of(pid_t pid, const std::vector<std::string>& arguments) {
+  const std::string directory = "/proc/" + std::to_string(pid);
+  const std::string program = program_id(directory + "/exe");
+  const auto script = script_of(arguments, program_of(pid));
+  if (!script || script->is_module) return program;
+  // As the process sees it: in its directory, and in its root.
+  const std::string from = script->name[0] == '/' ? "root" : "cwd/";
+  const std::string path = directory + '/' + from + script->name;
+  std::ifstream in(path, std::ios::binary);
+  std::string contents{std::istreambuf_iterator<char>(in), {}};
+  if (contents.empty() || contents.size() > kScriptBytes) return script->name + '+' + program;
+  return base_name(script->name) + '-' + hash_of(contents) + '+' + program;
+}
+
+}  // namespace mla

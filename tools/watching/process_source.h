@@ -1,0 +1,50 @@
+// The processes of this host as a source for the watcher.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "live_recording.h"
+#include "watch/source.h"
+
+namespace mla {
+
+class HostProcesses : public ProcessSource {
+ public:
+  // `targets`: pids, and names of services (see identity.h), of programs or of processes.
+  // `build`: of all of them; empty: by identity.h. Throws Error for a pid there is no process of.
+  HostProcesses(const std::vector<std::string>& targets, std::string build);
+
+  std::vector<Observation> observe() override;
+  std::optional<RecordingVerdict> judge(const ProcessKey& process, bool with_sites) override;
+
+  // Only pids are watched, and all of them have ended.
+  bool is_over() const;
+
+ private:
+  struct Known {
+    ServiceKey of;
+    std::string command;
+    std::string recording;  // path
+    std::unique_ptr<LiveRecording> live;
+    bool watched = false;
+    bool settled = false;  // neither program nor recording is looked for again
+  };
+
+  std::vector<pid_t> candidates() const;
+  void identify(pid_t pid, const ProcessKey& process, double age_s, Known& known) const;
+  bool is_watched(pid_t pid, const std::string& service, const std::string& program) const;
+
+  std::vector<ProcessKey> pids_;
+  std::vector<std::string> names_;
+  std::string build_;
+  std::string host_;
+  std::map<ProcessKey, Known> known_;
+  bool any_alive_ = true;
+};
+
+}  // namespace mla
