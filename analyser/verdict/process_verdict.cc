@@ -70,6 +70,23 @@ bool is_shown(const SeriesVerdict& v) {
          v.rate.value > 0;
 }
 
+// By the allocations of the process.
+WorkDone work_of(const Snapshot& snapshot) {
+  if (snapshot.timeline.empty() || snapshot.timeline.back().alloc_count == 0) return {};
+  return [&timeline = snapshot.timeline](uint64_t t_ns) {
+    const auto all = static_cast<double>(timeline.back().alloc_count);
+    const auto after = std::partition_point(
+        timeline.begin(), timeline.end(), [t_ns](const TimelinePoint& p) { return p.t_ns < t_ns; });
+    if (after == timeline.end()) return 1.0;
+    const TimelinePoint before = after == timeline.begin() ? TimelinePoint{} : *(after - 1);
+    const double width = static_cast<double>(after->t_ns - before.t_ns);
+    const double part = width > 0 ? static_cast<double>(t_ns - before.t_ns) / width : 1;
+    return std::lerp(static_cast<double>(before.alloc_count),
+                     static_cast<double>(after->alloc_count), part) /
+           all;
+  };
+}
+
 std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
   std::map<uint32_t, SiteVerdict> by_site;
   const WorkWindow window = work_window(snapshot);
@@ -79,6 +96,7 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
     site.site_index = history.site_index;
     site.verdict = verdict_of(history, window);
   }
+  const WorkDone work_done = work_of(snapshot);
   for (uint32_t i = 0; i < snapshot.census.sites.size(); ++i) {
     const SiteCohorts& cohorts = snapshot.census.sites[i];
     if (cohorts.site_index >= snapshot.sites.size()) continue;
@@ -86,7 +104,7 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
     site.site_index = cohorts.site_index;
     site.cohorts = i;
     const uint64_t freed = snapshot.sites[cohorts.site_index].freed_count;
-    apply(site_ruling(cohorts, snapshot.census.active_ns, freed), site);
+    apply(site_ruling(cohorts, snapshot.census.active_ns, freed, work_done), site);
   }
   std::vector<SiteVerdict> sites;
   std::vector<double> p_values;

@@ -29,10 +29,12 @@ struct Stretch {
   double recorded = 0;
   double bytes = 0;
   double hours = 0;
+  double work = 0;  // share of the run's
 };
 
 // Cohorts that lie partly in [from, to) of the run count in part.
-Stretch stretch(const SiteCohorts& site, double run, double from, double to) {
+Stretch stretch(const SiteCohorts& site, double run, double from, double to,
+                const WorkDone& work_done = {}) {
   Stretch sum;
   for (const Cohort& c : site.cohorts) {
     const double begin = static_cast<double>(c.from_active_ns) / run;
@@ -43,6 +45,7 @@ Stretch stretch(const SiteCohorts& site, double run, double from, double to) {
     sum.recorded += share * static_cast<double>(c.recorded);
     sum.bytes += share * static_cast<double>(c.live_bytes);
     sum.hours += share * static_cast<double>(c.to_ns - c.from_ns) / 3.6e12;
+    sum.work += work_done ? share * (work_done(c.to_ns) - work_done(c.from_ns)) : part;
   }
   return sum;
 }
@@ -176,9 +179,42 @@ Rate rate_of(const SiteCohorts& site, double run) {
   return rate;
 }
 
+// Survivors a run in the three stretches: if they were born as fast all the time as then.
+struct Pace {
+  double older;
+  double younger;
+  double last;
+  double last_share;  // of the run
+  double before_share;
+
+  bool has_ended() const { return younger < kLeastShare * older || last < kLeastShare * younger; }
+  bool slows_down(double spread) const {
+    const double before = (older + younger) / 2;
+    const double error = std::sqrt(spread * (last / last_share + before / before_share));
+    return last < kSlowing * before && before - last > kSlowingErrors * error;
+  }
+};
+
+Pace pace_by_time(const SiteRuling& ruling) {
+  constexpr double kHalf = kMiddleHalf - kMiddleBegin;
+  return {ruling.older / kHalf, ruling.younger / kHalf, ruling.last / (1 - kMiddleEnd),
+          1 - kMiddleEnd, 2 * kHalf};
+}
+
+Pace pace_by_work(const SiteRuling& ruling, const SiteCohorts& site, double run,
+                  const WorkDone& work_done) {
+  const double older = stretch(site, run, kMiddleBegin, kMiddleHalf, work_done).work;
+  const double younger = stretch(site, run, kMiddleHalf, kMiddleEnd, work_done).work;
+  const double last = stretch(site, run, kMiddleEnd, 1, work_done).work;
+  if (!(older > 0 && younger > 0 && last > 0)) return pace_by_time(ruling);
+  return {ruling.older / older, ruling.younger / younger, ruling.last / last, last,
+          older + younger};
+}
+
 }  // namespace
 
-SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t freed) {
+SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t freed,
+                       const WorkDone& work_done) {
   SiteRuling ruling;
   const auto run = static_cast<double>(active_ns);
   if (site.cohorts.empty() || run <= 0) return ruling;
@@ -187,12 +223,9 @@ SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t fre
   ruling.last = stretch(site, run, kMiddleEnd, 1).recorded;
   ruling.rate = rate_of(site, run);
   judge_age(ruling, site, run, recorded_of(site, freed));
-  // Per run, so that stretches of different length compare.
-  constexpr double kHalf = kMiddleHalf - kMiddleBegin;
-  const double older = ruling.older / kHalf;
-  const double younger = ruling.younger / kHalf;
-  const double last = ruling.last / (1 - kMiddleEnd);
-  if (younger < kLeastShare * older || last < kLeastShare * younger) {
+  const Pace by_time = pace_by_time(ruling);
+  const Pace by_work = pace_by_work(ruling, site, run, work_done);
+  if (by_time.has_ended() && by_work.has_ended()) {
     ruling.verdict = VerdictClass::kBounded;
     ruling.reason = "blocks that stay were born early in the run";
     ruling.p_value = 1;
@@ -217,9 +250,7 @@ SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t fre
     return ruling;
   }
   const double spread = overdispersion(site, run);
-  const double before = (older + younger) / 2;
-  const double error = std::sqrt(spread * (last / (1 - kMiddleEnd) + before / (2 * kHalf)));
-  if (last < kSlowing * before && before - last > kSlowingErrors * error) {
+  if (by_time.slows_down(spread) && by_work.slows_down(spread)) {
     ruling.verdict = VerdictClass::kGrowing;
     ruling.reason = "blocks stay, but ever fewer of them";
     return ruling;
@@ -236,17 +267,23 @@ std::string count_text(double n) {
   return n < 1e8 ? words("%.0fk", n / 1e3) : words("%.0fM", n / 1e6);
 }
 
+// Three digits: "0.49", "13.3", "505", "1010".
+std::string number(double value) { return words(value < 100 ? "%.3g" : "%.0f", value); }
+
 struct Unit {
   const char* name;
+  const char* plural;
   double ns;
 };
 
 Unit unit_of(double run_ns) {
-  for (const Unit unit :
-       {Unit{"day", 8.64e13}, {"hour", 3.6e12}, {"minute", 6e10}, {"second", 1e9}}) {
+  for (const Unit unit : {Unit{"day", "days", 8.64e13},
+                          {"hour", "hours", 3.6e12},
+                          {"minute", "minutes", 6e10},
+                          {"second", "seconds", 1e9}}) {
     if (run_ns >= 4 * unit.ns) return unit;
   }
-  return {"ms", 1e6};
+  return {"ms", "ms", 1e6};
 }
 
 }  // namespace
@@ -278,16 +315,18 @@ std::string cohort_strip(const SiteCohorts& site, const SiteRuling& ruling) {
     text += allocated >= 0.9 * live && allocated > 0
                 ? "of " + count_text(std::max(allocated, live)) + " allocated in " + unit.name
                 : std::string("of those of ") + unit.name;
-    text += words(" %.3g-%.3g, ", begin / unit.ns, end / unit.ns);
-    text += count_text(live) + " live";
+    text += ' ';
+    text += number(begin / unit.ns) + "-" + number(end / unit.ns) + ", " + count_text(live);
+    text += " live";
   }
   const OldAge old = old_age(site, run, ruling.hazard_age);
   if (ruling.hazard_age > 0) {
     const double age = ruling.hazard_age * static_cast<double>(site.cohorts.back().to_ns);
     text += old.deaths == 0 ? "; no free older than "
                             : "; " + count_text(old.deaths) + " freed older than ";
-    text += words("%.2g ", age / unit.ns);
-    text += unit.name;
+    text += number(age / unit.ns);
+    text += ' ';
+    text += unit.plural;
   }
   return text;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -31,10 +32,16 @@ struct SiteRuling {
   double last = 0;
 };
 
+// What share of the work of the run, its allocations mostly, was done up to a moment of it (ns
+// since its start, as Cohort::from_ns). Empty: work went on evenly.
+using WorkDone = std::function<double(uint64_t t_ns)>;
+
 // `active_ns`: Census::active_ns. `freed`: blocks of the site ever freed, an estimate with
 // sampling: where there are next to none, none was freed before deaths were counted, either.
-// O(cohorts).
-SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t freed);
+// Growth has slowed down only if it has by the clock and by the work done: a process that is given
+// less of the processor slows down, too. O(cohorts).
+SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t freed,
+                       const WorkDone& work_done = {});
 
 // The evidence in one line: of how many blocks born when how many are alive, and at what age none
 // dies any more. `t`: hours, minutes or seconds of the run, as suits its length.

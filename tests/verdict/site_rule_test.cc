@@ -36,7 +36,7 @@ TEST(SiteRule, BlocksThatStayAreALeak) {
   EXPECT_EQ(cohort_strip(site, ruling),
             "of 400 allocated in minute 0-13.3, 80 live; of 400 allocated in minute 13.3-26.7, 80 "
             "live; of 400 allocated in minute 26.7-40, 80 live; of 400 allocated in minute "
-            "40-53.3, 80 live; no free older than 3.3 minute");
+            "40-53.3, 80 live; no free older than 3.33 minutes");
 }
 
 TEST(SiteRule, WhatWasBornEarlyIsBounded) {
@@ -58,6 +58,16 @@ TEST(SiteRule, OldBlocksThatDieAreNone) {
 TEST(SiteRule, EverFewerBlocksStillGrow) {
   const auto site = site_with([](uint64_t i) { return 100 * 16 / (i + 8); });
   EXPECT_EQ(site_ruling(site, kRun, 800).verdict, VerdictClass::kGrowing);
+}
+
+TEST(SiteRule, SlowWorkIsNoSlowerLeak) {
+  const auto site = site_with([](uint64_t i) { return i < 22 ? 50 : 25; });
+  EXPECT_EQ(site_ruling(site, kRun, 1600).verdict, VerdictClass::kGrowing);
+  const auto half_as_fast_at_last = [](uint64_t t_ns) {
+    const double part = static_cast<double>(t_ns) / kRun;
+    return (part < 22.0 / 32 ? part : 11.0 / 32 + part / 2) / (11.0 / 32 + 0.5);
+  };
+  EXPECT_EQ(site_ruling(site, kRun, 1600, half_as_fast_at_last).verdict, VerdictClass::kLeak);
 }
 
 TEST(SiteRule, TooFewToSay) {
