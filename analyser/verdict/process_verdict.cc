@@ -15,10 +15,14 @@ constexpr double kFalseDiscoveries = 0.05;
 // A job of a few minutes grows with time until it is done: a compiler, a pack of git. In a run as
 // short as this a leak must grow with the work, too; one by the clock alone takes longer to show.
 constexpr double kSureHours = 1.0 / 6;
+constexpr double kLeastGrowth = 64 << 10;
 constexpr double kGrowsWithTimeOnly = 0.3;  // probability: not measured
 // Shares of leaks among generated call sites by what their cohorts say, docs/verdict.md.
 constexpr double kLeakByCohorts = 0.97;
 constexpr double kNoneByCohorts = 0.01;
+constexpr double kAccountedFor = 0.5;  // of the growth
+constexpr size_t kFewSites = 5;
+constexpr double kLeastHours = 1.0 / 60;
 
 SeriesVerdict verdict_of(const SiteHistory& history, const WorkWindow& window) {
   std::vector<double> t;
@@ -87,6 +91,159 @@ WorkDone work_of(const Snapshot& snapshot) {
   };
 }
 
+// The process took far more anonymous memory than is alive, from its start on: what RSS alone does
+// not show as growth. The least is above mla's own memory and the free space of a small heap.
+bool keeps_memory(const Snapshot& snapshot) {
+  constexpr double kLeast = 32.0 * 1024 * 1024;
+  if (snapshot.timeline.empty()) return false;
+  const TimelinePoint& last = snapshot.timeline.back();
+  const auto alive = static_cast<double>(last.live_bytes + last.mapped_bytes);
+  const auto anonymous = static_cast<double>(last.anon_bytes);
+  return anonymous - alive > kLeast && anonymous > 4 * alive;
+}
+
+// The verdict over work done instead of over time, rates by the mean speed of work.
+SeriesVerdict verdict_by_work(const LiveSeries& series, const std::vector<double>& work,
+                              const VerdictOptions& options) {
+  std::vector<double> t;
+  std::vector<double> bytes;
+  const double all = work.back() - work.front();
+  for (size_t i = 0; i < series.t_s.size(); ++i) {
+    const double at =
+        std::lerp(series.t_s.front(), series.t_s.back(), (work[i] - work.front()) / all);
+    if (!t.empty() && !(at > t.back())) continue;
+    t.push_back(at);
+    bytes.push_back(series.live_bytes[i]);
+  }
+  return all > 0 ? series_verdict(t, bytes, {}, options) : SeriesVerdict{};
+}
+
+// From the second eighth of the window to its last one: start-up is left out.
+double growth_per_hour(const LiveSeries& series) {
+  if (series.t_s.empty()) return 0;
+  const double begin = series.t_s.front();
+  const double eighth = (series.t_s.back() - begin) / 8;
+  const auto mean = [&series](double from, double to) {
+    double sum = 0;
+    double count = 0;
+    for (size_t i = 0; i < series.t_s.size(); ++i) {
+      if (series.t_s[i] < from || series.t_s[i] > to) continue;
+      sum += series.live_bytes[i];
+      ++count;
+    }
+    return count > 0 ? sum / count : NAN;
+  };
+  const double growth =
+      mean(begin + 7 * eighth, begin + 8 * eighth) - mean(begin + eighth, begin + 2 * eighth);
+  return eighth > 0 && std::isfinite(growth) ? growth / (6 * eighth) * 3600 : 0;
+}
+
+// A process with nothing to do is not told to go on doing it.
+void say_idle(const Snapshot& snapshot, SeriesVerdict& verdict) {
+  if (verdict.verdict != VerdictClass::kInsufficient || verdict.n_eff > 0) return;
+  const WorkWindow window = work_window(snapshot);
+  const double ran = static_cast<double>(snapshot.last_ns) / kNsPerSecond;
+  const double worked = static_cast<double>(window.end_ns - window.begin_ns) / kNsPerSecond;
+  if (!(worked < ran / 2)) return;
+  verdict.reason = "it made next to no allocations in " +
+                   std::to_string(static_cast<int>(100 * (1 - worked / ran))) +
+                   " % of its time; judge it under load";
+  verdict.more_hours.reset();
+}
+
+void let_sites_account(const VerdictOptions& options, ProcessVerdict& found) {
+  if (found.process.verdict != VerdictClass::kInsufficient || found.hours < kLeastHours) {
+    return;
+  }
+  Rate rate;
+  size_t count = 0;
+  for (const SiteVerdict& site : found.sites) {  // the fastest come first
+    if (site.verdict.verdict != VerdictClass::kLeak || count == kFewSites) break;
+    ++count;
+    rate.value += site.verdict.rate.value;
+    rate.low += site.verdict.rate.low;
+    rate.high += site.verdict.rate.high;
+  }
+  const double growth = growth_per_hour(found.series);
+  if (count == 0 || rate.value <= options.tolerance_bytes_per_hour || growth <= 0 ||
+      rate.value < kAccountedFor * growth) {
+    return;
+  }
+  found.process.verdict = VerdictClass::kLeak;
+  found.process.probability = kLeakByCohorts;
+  found.process.rate = rate;
+  found.process.more_hours.reset();
+  found.process.reason =
+      count == 1
+          ? "one call site keeps what it allocates, and makes up the growth"
+          : std::to_string(count) + " call sites keep what they allocate, and make up the growth";
+}
+
+}  // namespace
+
+LiveSeries live_series(const Snapshot& snapshot) {
+  LiveSeries series;
+  bool rss_known = true;
+  const bool with_mappings = snapshot.process.python_mode != "objects";
+  const WorkWindow window = work_window(snapshot);
+  for (const TimelinePoint& point : snapshot.timeline) {
+    const double at = static_cast<double>(point.t_ns) / kNsPerSecond;
+    if (point.t_ns < window.begin_ns) continue;
+    if (point.t_ns > window.end_ns) break;
+    if (!series.t_s.empty() && at <= series.t_s.back()) continue;
+    series.t_s.push_back(at);
+    series.live_bytes.push_back(
+        static_cast<double>(point.live_bytes + (with_mappings ? point.mapped_bytes : 0)));
+    series.rss_bytes.push_back(static_cast<double>(point.rss_bytes));
+    series.allocations.push_back(static_cast<double>(point.alloc_count));
+    series.allocated_bytes.push_back(static_cast<double>(point.alloc_bytes));
+    rss_known = rss_known && point.rss_bytes > 0;
+  }
+  if (!rss_known) series.rss_bytes.clear();
+  return series;
+}
+
+double discovery_threshold(std::vector<double> p_values, double rate) {
+  std::sort(p_values.begin(), p_values.end());
+  const auto m = static_cast<double>(p_values.size());
+  for (size_t k = p_values.size(); k > 0; --k) {
+    if (p_values[k - 1] <= static_cast<double>(k) / m * rate) return p_values[k - 1];
+  }
+  return -1;
+}
+
+SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& options) {
+  const auto open = [](SeriesVerdict verdict, const char* reason) {
+    verdict.verdict = VerdictClass::kInsufficient;
+    verdict.reason = reason;
+    verdict.probability = kGrowsWithTimeOnly;
+    verdict.more_hours = kSureHours - verdict.hours;
+    verdict.then_detectable_bytes_per_hour = 0;
+    return verdict;
+  };
+  const SeriesVerdict by_time =
+      series_verdict(series.t_s, series.live_bytes, series.rss_bytes, options);
+  const bool leak = by_time.verdict == VerdictClass::kLeak;
+  const bool short_of_information = by_time.n_eff < kLeastEffective;
+  if (by_time.n_eff == 0 || by_time.hours > kSureHours) return by_time;
+  if (!leak && !(by_time.verdict == VerdictClass::kInsufficient && short_of_information)) {
+    return by_time;
+  }
+  if (leak && by_time.growth_bytes < kLeastGrowth) {
+    return open(by_time, "it grew by less than 64 KiB, as a cache does that fills");
+  }
+  SeriesVerdict by_count = verdict_by_work(series, series.allocations, options);
+  const SeriesVerdict by_bytes = verdict_by_work(series, series.allocated_bytes, options);
+  const bool with_count = by_count.verdict == VerdictClass::kLeak;
+  const bool with_bytes = by_bytes.verdict == VerdictClass::kLeak;
+  if (short_of_information && with_count && with_bytes) return by_count;
+  const auto denies = [](const SeriesVerdict& by_work) {
+    return by_work.verdict != VerdictClass::kLeak && by_work.n_eff >= kLeastEffective;
+  };
+  if (leak && (with_count || with_bytes) && !denies(by_count) && !denies(by_bytes)) return by_time;
+  return leak ? open(by_time, "it grows with time, but not with the work done") : by_time;
+}
+
 std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
   std::map<uint32_t, SiteVerdict> by_site;
   const WorkWindow window = work_window(snapshot);
@@ -132,104 +289,16 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
   return sites;
 }
 
-// The process took far more anonymous memory than is alive, from its start on: what RSS alone does
-// not show as growth. The least is above mla's own memory and the free space of a small heap.
-bool keeps_memory(const Snapshot& snapshot) {
-  constexpr double kLeast = 32.0 * 1024 * 1024;
-  if (snapshot.timeline.empty()) return false;
-  const TimelinePoint& last = snapshot.timeline.back();
-  const auto alive = static_cast<double>(last.live_bytes + last.mapped_bytes);
-  const auto anonymous = static_cast<double>(last.anon_bytes);
-  return anonymous - alive > kLeast && anonymous > 4 * alive;
-}
-
-// The verdict over work done instead of over time, rates by the mean speed of work.
-SeriesVerdict verdict_by_work(const LiveSeries& series, const std::vector<double>& work,
-                              const VerdictOptions& options) {
-  std::vector<double> t;
-  std::vector<double> bytes;
-  const double all = work.back() - work.front();
-  for (size_t i = 0; i < series.t_s.size(); ++i) {
-    const double at =
-        std::lerp(series.t_s.front(), series.t_s.back(), (work[i] - work.front()) / all);
-    if (!t.empty() && !(at > t.back())) continue;
-    t.push_back(at);
-    bytes.push_back(series.live_bytes[i]);
+void weigh_sites(const VerdictOptions& options, ProcessVerdict& found) {
+  let_sites_account(options, found);
+  if (found.process.verdict == VerdictClass::kLeak || found.hours >= kSureHours) return;
+  for (SiteVerdict& site : found.sites) {
+    if (site.verdict.verdict != VerdictClass::kLeak) continue;
+    site.verdict.verdict = VerdictClass::kGrowing;
+    site.verdict.reason = "blocks stay, but so they do in a job that is not done yet";
+    site.verdict.probability = kGrowsWithTimeOnly;
+    site.growth_share = 0;
   }
-  return all > 0 ? series_verdict(t, bytes, {}, options) : SeriesVerdict{};
-}
-
-// A process with nothing to do is not told to go on doing it.
-void say_idle(const Snapshot& snapshot, SeriesVerdict& verdict) {
-  if (verdict.verdict != VerdictClass::kInsufficient || verdict.n_eff > 0) return;
-  const WorkWindow window = work_window(snapshot);
-  const double ran = static_cast<double>(snapshot.last_ns) / kNsPerSecond;
-  const double worked = static_cast<double>(window.end_ns - window.begin_ns) / kNsPerSecond;
-  if (!(worked < ran / 2)) return;
-  verdict.reason = "it made next to no allocations in " +
-                   std::to_string(static_cast<int>(100 * (1 - worked / ran))) +
-                   " % of its time; judge it under load";
-  verdict.more_hours.reset();
-}
-
-}  // namespace
-
-LiveSeries live_series(const Snapshot& snapshot) {
-  LiveSeries series;
-  bool rss_known = true;
-  const bool with_mappings = snapshot.process.python_mode != "objects";
-  const WorkWindow window = work_window(snapshot);
-  for (const TimelinePoint& point : snapshot.timeline) {
-    const double at = static_cast<double>(point.t_ns) / kNsPerSecond;
-    if (point.t_ns < window.begin_ns) continue;
-    if (point.t_ns > window.end_ns) break;
-    if (!series.t_s.empty() && at <= series.t_s.back()) continue;
-    series.t_s.push_back(at);
-    series.live_bytes.push_back(
-        static_cast<double>(point.live_bytes + (with_mappings ? point.mapped_bytes : 0)));
-    series.rss_bytes.push_back(static_cast<double>(point.rss_bytes));
-    series.allocations.push_back(static_cast<double>(point.alloc_count));
-    series.allocated_bytes.push_back(static_cast<double>(point.alloc_bytes));
-    rss_known = rss_known && point.rss_bytes > 0;
-  }
-  if (!rss_known) series.rss_bytes.clear();
-  return series;
-}
-
-double discovery_threshold(std::vector<double> p_values, double rate) {
-  std::sort(p_values.begin(), p_values.end());
-  const auto m = static_cast<double>(p_values.size());
-  for (size_t k = p_values.size(); k > 0; --k) {
-    if (p_values[k - 1] <= static_cast<double>(k) / m * rate) return p_values[k - 1];
-  }
-  return -1;
-}
-
-SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& options) {
-  SeriesVerdict by_time = series_verdict(series.t_s, series.live_bytes, series.rss_bytes, options);
-  const bool leak = by_time.verdict == VerdictClass::kLeak;
-  const bool short_of_information = by_time.n_eff < kLeastEffective;
-  if (by_time.n_eff == 0 || by_time.hours > kSureHours) return by_time;
-  if (!leak && !(by_time.verdict == VerdictClass::kInsufficient && short_of_information)) {
-    return by_time;
-  }
-  SeriesVerdict by_count = verdict_by_work(series, series.allocations, options);
-  const SeriesVerdict by_bytes = verdict_by_work(series, series.allocated_bytes, options);
-  const bool with_count = by_count.verdict == VerdictClass::kLeak;
-  const bool with_bytes = by_bytes.verdict == VerdictClass::kLeak;
-  if (short_of_information && with_count && with_bytes) return by_count;
-  const auto denies = [](const SeriesVerdict& by_work) {
-    return by_work.verdict != VerdictClass::kLeak && by_work.n_eff >= kLeastEffective;
-  };
-  if (leak && (with_count || with_bytes) && !denies(by_count) && !denies(by_bytes)) return by_time;
-  if (leak) {
-    by_time.verdict = VerdictClass::kInsufficient;
-    by_time.reason = "it grows with time, but not with the work done";
-    by_time.probability = kGrowsWithTimeOnly;
-    by_time.more_hours = kSureHours - by_time.hours;
-    by_time.then_detectable_bytes_per_hour = 0;
-  }
-  return by_time;
 }
 
 ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& options) {
@@ -237,6 +306,8 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
   found.series = live_series(snapshot);
   found.process = live_verdict(found.series, options);
   say_idle(snapshot, found.process);
+  const double active_hours = static_cast<double>(snapshot.census.active_ns) / 3.6e12;
+  found.hours = std::max(found.process.hours, active_hours);
   const VerdictClass verdict = found.process.verdict;
   if (verdict != VerdictClass::kLeak && verdict != VerdictClass::kInsufficient &&
       keeps_memory(snapshot)) {
@@ -244,6 +315,7 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
     found.process.reason = "four times as much memory is resident as is alive";
   }
   found.sites = site_verdicts(snapshot);
+  weigh_sites(options, found);
   return found;
 }
 

@@ -27,7 +27,8 @@ LiveSeries live_series(const Snapshot& snapshot);
 // Over time, and in a run of less than ten minutes also over the work done, counted in allocations
 // and in their bytes. Growth with time alone is insufficient then, as a program at work on one job
 // grows like that; and what holds too little independent information over time, as of a program
-// that works by fits and starts, is a leak if it grows with the work by both counts.
+// that works by fits and starts, is a leak if it grows with the work by both counts. Less than 64
+// KiB in so short a run is a cache that fills, as likely as not: insufficient.
 SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& options);
 
 struct SiteVerdict {
@@ -41,15 +42,25 @@ struct SiteVerdict {
 
 struct ProcessVerdict {
   LiveSeries series;
+  double hours = 0;  // of the run that was judged
   SeriesVerdict process;
   // Sites that leak, by rate; then those that still grow, and those that are insufficient and grew.
   // A site is judged by its cohorts where there are enough of its blocks, else by its history.
   std::vector<SiteVerdict> sites;
 };
 
-// The options hold for the process; a site that leaks is one at any rate. Of many sites some would
-// look like leaks by chance: a site is called a leak only when the Benjamini-Hochberg procedure
-// (J. R. Stat. Soc. B 57, 1995) with a false discovery rate of 5 % keeps it, else insufficient.
+// What the sites are by themselves, the first ones leaks, by rate. Of many sites some would look
+// like leaks by chance: a site is called a leak only when the Benjamini-Hochberg procedure (J. R.
+// Stat. Soc. B 57, 1995) with a false discovery rate of 5 % keeps it, else insufficient.
+std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot);
+
+// A process whose samples leave it open is a leak if up to five call sites are, in a minute or
+// more, that account for half of its growth: they are seen by their blocks, however noisy the sum
+// of all sites is. The rate is theirs. If it is no leak after less than ten minutes, its sites are
+// still growing at most: a job that is not done, as a compiler's, keeps blocks as a leak does.
+void weigh_sites(const VerdictOptions& options, ProcessVerdict& found);
+
+// All of it. The options hold for the process; a site that leaks is one at any rate.
 ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& options = {});
 
 // The largest number k of the smallest p-values with p(k) <= k / m * rate, of m; the p-values may

@@ -73,6 +73,7 @@ SuppressedGrowth leave_out(const Snapshot& snapshot, const std::vector<bool>& su
   LiveSeries& rest = m.all;
   for (size_t i = 0; i < rest.t_s.size(); ++i) rest.live_bytes[i] -= m.suppressed_bytes[i];
   found.process = live_verdict(rest, options);
+  weigh_sites(options, found);
   const bool others_leak = std::any_of(
       found.sites.begin(), found.sites.end(),
       [](const SiteVerdict& site) { return site.verdict.verdict == VerdictClass::kLeak; });

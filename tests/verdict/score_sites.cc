@@ -37,9 +37,9 @@ void add_process(Score& score, const SimulatedProcess& process) {
   for (size_t i = 0; i < process.sites.size(); ++i) {
     snapshot.sites[i].freed_count = process.sites[i].freed;
   }
-  const ProcessVerdict verdict = process_verdict(snapshot);
+  const std::vector<SiteVerdict> verdicts = site_verdicts(snapshot);
   std::map<uint32_t, const SiteVerdict*> judged;
-  for (const SiteVerdict& site : verdict.sites) judged[site.site_index] = &site;
+  for (const SiteVerdict& site : verdicts) judged[site.site_index] = &site;
   bool leaks = false;
   for (uint32_t i = 0; i < process.sites.size(); ++i) {
     const SimulatedSite& site = process.sites[i];
@@ -63,8 +63,8 @@ void add_process(Score& score, const SimulatedProcess& process) {
   }
   if (!leaks) return;
   ++score.processes_with_leaks;
-  for (size_t i = 0; i < std::min<size_t>(3, verdict.sites.size()); ++i) {
-    const SimulatedSite& site = process.sites[verdict.sites[i].site_index];
+  for (size_t i = 0; i < std::min<size_t>(3, verdicts.size()); ++i) {
+    const SimulatedSite& site = process.sites[verdicts[i].site_index];
     if (site_families()[site.family].truth != SiteTruth::kLeaks) continue;
     score.top_1 += i == 0;
     ++score.top_3;

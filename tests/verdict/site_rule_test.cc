@@ -115,7 +115,7 @@ TEST(SiteRule, FindsTheLeaksAmongTheSitesOfProcesses) {
     for (const SimulatedSite& site : process.sites) {
       leaks += site_families()[site.family].truth == SiteTruth::kLeaks;
     }
-    for (const SiteVerdict& site : process_verdict(snapshot).sites) {
+    for (const SiteVerdict& site : site_verdicts(snapshot)) {
       if (site.verdict.verdict != VerdictClass::kLeak) continue;
       const SiteTruth truth = site_families()[process.sites[site.site_index].family].truth;
       found += truth == SiteTruth::kLeaks;
