@@ -43,6 +43,9 @@ struct Work {
   uint64_t counters;
   uint64_t t_ns;
   uint64_t cost_ns;
+  // Of the last whole census: what it met.
+  uint64_t met_blocks;
+  uint64_t met_bytes;
 };
 
 Work* work;
@@ -201,6 +204,8 @@ bool go_on(uint64_t budget_ns) {
       kRelaxed);
   if (more) return false;
   publish();
+  work->met_blocks = work->table.survivors();
+  work->met_bytes = work->table.survivor_bytes();
   rest();
   return true;
 }
@@ -248,11 +253,14 @@ void cohorts_at_exit() {
   if (active_ns.load(kRelaxed) < kFirstCensusNs) return;
   const SignalsHeld held;
   if (!take_up()) return;
-  const uint64_t met = work->table.survivors();
-  const uint64_t live = segment.header().live_count.load(kRelaxed);
-  // Sampled blocks stand for more than themselves, so that nothing can be said of them.
-  const bool frees = segment.header().ever_sampled.load(kRelaxed) == 0 &&
-                     work->phase == Phase::kIdle && live < met - met / 10;
+  const auto fell = [](uint64_t met, const std::atomic<uint64_t>& now) {
+    return now.load(kRelaxed) < met - met / 10;
+  };
+  // What the program frees at its end would hide what it kept. Sampled blocks stand for more than
+  // themselves, so that nothing can be said of them.
+  const SegmentHeader& h = segment.header();
+  const bool frees = h.ever_sampled.load(kRelaxed) == 0 &&
+                     (fell(work->met_blocks, h.live_count) || fell(work->met_bytes, h.live_bytes));
   uint64_t budget = active_ns.load(kRelaxed) / kExitShare;
   if (budget < kLeastExitNs) budget = kLeastExitNs;
   if (budget > kMostExitNs) budget = kMostExitNs;
@@ -268,6 +276,7 @@ void reset_cohorts_after_fork() {
   if (work != nullptr) {
     work->table.reset();
     work->asked = false;
+    work->met_blocks = work->met_bytes = 0;
     rest();
   }
   busy.store(0, kRelaxed);

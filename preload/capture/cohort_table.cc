@@ -68,7 +68,7 @@ bool CohortTable::begin(uint64_t active_ns, uint64_t site_limit) {
   middle_half_ = birth_label(active_ns / 16 * 7);
   middle_end_ = birth_label(active_ns / 4 * 3);
   const uint32_t first = label_ < kCohortLabels ? 0 : label_ - (kCohortLabels - 1);
-  survivors_ = 0;
+  survivors_ = survivor_bytes_ = 0;
   for (uint64_t i = 0; i < site_limit; ++i) {
     sites_[i].allocated = 0;
     sites_[i].middle = sites_[i].younger = 0;
@@ -97,6 +97,7 @@ void CohortTable::add_survivor(uint32_t site, uint32_t label, uint64_t blocks, u
   // What was born since begin() belongs to the next census.
   if (site >= site_limit_ || label > label_) return;
   ++survivors_;
+  survivor_bytes_ += bytes;
   SiteCount& count = sites_[site];
   if (label >= middle_begin_ && label < middle_end_) {
     count.middle += count.middle != 0xffff;
@@ -234,7 +235,7 @@ void CohortTable::reset() {
   }
   if (sites_ != nullptr) __builtin_memset(sites_, 0, site_capacity_ * sizeof(SiteCount));
   rows_in_use_ = left_out_ = 0;
-  site_limit_ = active_ns_ = before_ns_ = survivors_ = 0;
+  site_limit_ = active_ns_ = before_ns_ = survivors_ = survivor_bytes_ = 0;
   label_ = first_label_ = 0;
 }
 

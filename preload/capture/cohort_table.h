@@ -47,6 +47,7 @@ class CohortTable {
   // Sites were given a row that was not yet in a census.
   bool has_new_rows() const { return new_rows_; }
   uint64_t survivors() const { return survivors_; }
+  uint64_t survivor_bytes() const { return survivor_bytes_; }
 
   // Forgets everything but the memory. Also in a forked child that may have found it half done.
   void reset();
@@ -106,6 +107,7 @@ class CohortTable {
   uint32_t middle_half_ = 0;
   uint32_t middle_end_ = 0;
   uint64_t survivors_ = 0;
+  uint64_t survivor_bytes_ = 0;
 };
 
 }  // namespace mla
