@@ -91,15 +91,26 @@ WorkDone work_of(const Snapshot& snapshot) {
   };
 }
 
-// The process took far more anonymous memory than is alive, from its start on: what RSS alone does
-// not show as growth. The least is above mla's own memory and the free space of a small heap.
-bool keeps_memory(const Snapshot& snapshot) {
+bool keeps_memory(const TimelinePoint& at) {
   constexpr double kLeast = 32.0 * 1024 * 1024;
-  if (snapshot.timeline.empty()) return false;
-  const TimelinePoint& last = snapshot.timeline.back();
-  const auto alive = static_cast<double>(last.live_bytes + last.mapped_bytes);
-  const auto anonymous = static_cast<double>(last.anon_bytes);
+  const auto alive = static_cast<double>(at.live_bytes + at.mapped_bytes);
+  const auto anonymous = static_cast<double>(at.anon_bytes);
   return anonymous - alive > kLeast && anonymous > 4 * alive;
+}
+
+// The process took far more anonymous memory than is alive, from its start on: what RSS alone does
+// not show as growth. The least is above mla's own memory and the free space of a small heap. After
+// the work most moments must say so, for at its end a program frees its heap, or gives it back.
+bool keeps_memory(const Snapshot& snapshot) {
+  const uint64_t end_ns = work_window(snapshot).end_ns;
+  size_t moments = 0;
+  size_t keeping = 0;
+  for (const TimelinePoint& point : snapshot.timeline) {
+    if (point.t_ns < end_ns) continue;
+    ++moments;
+    keeping += keeps_memory(point) ? 1 : 0;
+  }
+  return keeping > 0 && 2 * keeping >= moments;
 }
 
 // The verdict over work done instead of over time, rates by the mean speed of work.

@@ -17,7 +17,7 @@ import os, struct, sys
 def record(pid, start, used=8, blocks=64, exe="prog"):
     path = os.path.join(os.environ["MLA_DIR"], f"mla-{{exe}}-{{pid}}-{{start:x}}.mla")
     header = bytearray({BLOCK})
-    struct.pack_into("<8sIIII", header, 0, b"MLASEG\\r\\n", 4, 24000, {BLOCK}, 8)
+    struct.pack_into("<8sIIII", header, 0, b"MLASEG\\r\\n", 5, 24000, {BLOCK}, 8)
     struct.pack_into("<I", header, 36, used)
     struct.pack_into("<I", header, 52, pid)
     with open(path, "wb") as out:

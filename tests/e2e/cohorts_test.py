@@ -27,11 +27,14 @@ class Cohorts(harness.Case):
         return sorted(files, key=os.path.getmtime)
 
     def leaks(self, recording):
+        """Call sites whose blocks stay. In runs as short as these the process is no leak by its
+        sites alone, and they are called growing."""
         done = subprocess.run([harness.BIN, "leaks", "--json", recording],
                               stdout=subprocess.PIPE, universal_newlines=True,
                               timeout=harness.TIMEOUT)
         sites = json.loads(done.stdout)["sites"]
-        return [site for site in sites if site["verdict"] == "leak"]
+        return [site for site in sites if site["verdict"] == "leak" or
+                site["reason"] == "blocks stay, but so they do in a job that is not done yet"]
 
     def assert_found(self, recording):
         found = self.leaks(recording)
