@@ -103,7 +103,9 @@ pid_t spawn(const std::vector<std::string>& command, const std::vector<std::stri
 
 }  // namespace
 
-SystemTransport::SystemTransport() { curl_global_init(CURL_GLOBAL_DEFAULT); }
+SystemTransport::SystemTransport(double time_limit_s) : time_limit_s_(time_limit_s) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 SystemTransport::~SystemTransport() { curl_global_cleanup(); }
 
 Attempt SystemTransport::send(const Target& target, const Change& change, const Message& message) {
@@ -133,7 +135,7 @@ Attempt SystemTransport::post(const Target& target, const std::string& body) con
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.c_str());
   curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "mla/" MLA_VERSION);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(kTimeLimitSeconds));
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(time_limit_s_ * 1000));
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);  // it is one thread of several
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
@@ -160,7 +162,7 @@ Attempt SystemTransport::run(const std::vector<std::string>& command, const Fiel
   const pid_t pid = spawn(command, environment_with(fields), fd, error);
   close(fd);
   if (pid < 0) return {Outcome::kTryAgain, command[0] + ": " + std::strerror(error)};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(kTimeLimitSeconds);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(time_limit_s_);
   int status = 0;
   while (waitpid(pid, &status, WNOHANG) == 0) {
     if (aborted_ || std::chrono::steady_clock::now() > deadline) {

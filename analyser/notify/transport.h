@@ -23,16 +23,16 @@ struct Attempt {
 class Transport {
  public:
   virtual ~Transport() = default;
-  // Takes at most kTimeLimitSeconds.
+  // Takes at most the time limit.
   virtual Attempt send(const Target& target, const Change& change, const Message& message) = 0;
 };
 
-inline constexpr int kTimeLimitSeconds = 10;
+inline constexpr double kTimeLimitSeconds = 10;
 
 // HTTP by libcurl; mail by /usr/sbin/sendmail -t, or $MLA_SENDMAIL; commands by /bin/sh -c.
 class SystemTransport : public Transport {
  public:
-  SystemTransport();
+  explicit SystemTransport(double time_limit_s);
   ~SystemTransport() override;
   SystemTransport(const SystemTransport&) = delete;
   SystemTransport& operator=(const SystemTransport&) = delete;
@@ -46,6 +46,7 @@ class SystemTransport : public Transport {
   Attempt run(const std::vector<std::string>& command, const Fields& fields,
               const std::string& input) const;
 
+  double time_limit_s_;
   std::atomic<bool> aborted_ = false;
 };
 

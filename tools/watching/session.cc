@@ -38,6 +38,7 @@ OutboxOptions outbox_options(const WatchSettings& settings) {
   check_template(options.style.body, "--message");
   check_template(options.style.link, "--link-base");
   options.first_retry_s = settings.first_retry_s;
+  options.time_limit_s = settings.time_limit_s;
   return options;
 }
 
