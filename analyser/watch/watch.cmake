@@ -14,6 +14,7 @@ add_library(mla_watch STATIC
   notify/target.cc
   notify/transport.cc
   watch/compared.cc
+  watch/rss_verdict.cc
   watch/system_clock.cc
   watch/watcher.cc
   watch/watcher_history.cc
