@@ -155,8 +155,7 @@ void add_watch(CLI::App& app, int& exit_code) {
       ->type_name("SECONDS")
       ->check(positive_number());
   command
-      .add_option("--timeout", settings.time_limit_s,
-                  "Seconds an attempt to notify may take (10)")
+      .add_option("--timeout", settings.time_limit_s, "Seconds an attempt to notify may take (10)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.1, 3600.0));
   command.add_flag("--dry-run", settings.dry_run,
