@@ -18,7 +18,7 @@ namespace mla {
 struct OutboxOptions {
   std::vector<Target> targets;
   MessageStyle style;
-  double first_retry_s = 5;  // doubled each time, up to 15 minutes, times 0.5 to 1.5
+  double first_retry_s = 5;                 // doubled each time, up to 15 minutes, times 0.5 to 1.5
   double time_limit_s = kTimeLimitSeconds;  // of an attempt
 };
 
@@ -36,8 +36,8 @@ using Log = std::function<void(const std::string&)>;
 class Outbox {
  public:
   Outbox(Store& store, Transport& transport, OutboxOptions options, Log log);
-  // Takes one that is due at steady time `t` and sends it. False: none was due. Throws HistoryError;
-  // what it could not note of an attempt then, it notes first the next time.
+  // Takes one that is due at steady time `t` and sends it. False: none was due. Throws
+  // HistoryError; what it could not note of an attempt then, it notes first the next time.
   bool deliver_one(double t);
   std::optional<double> next_due();
 

@@ -162,7 +162,8 @@ Attempt SystemTransport::run(const std::vector<std::string>& command, const Fiel
   const pid_t pid = spawn(command, environment_with(fields), fd, error);
   close(fd);
   if (pid < 0) return {Outcome::kTryAgain, command[0] + ": " + std::strerror(error)};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(time_limit_s_);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(time_limit_s_);
   int status = 0;
   while (waitpid(pid, &status, WNOHANG) == 0) {
     if (aborted_ || std::chrono::steady_clock::now() > deadline) {
