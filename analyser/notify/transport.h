@@ -29,13 +29,13 @@ class Transport {
 
 inline constexpr double kTimeLimitSeconds = 10;
 
+// Throws Error where HTTP cannot be spoken: libcurl is missing.
+void check_transport();
+
 // HTTP by libcurl; mail by /usr/sbin/sendmail -t, or $MLA_SENDMAIL; commands by /bin/sh -c.
 class SystemTransport : public Transport {
  public:
-  explicit SystemTransport(double time_limit_s);
-  ~SystemTransport() override;
-  SystemTransport(const SystemTransport&) = delete;
-  SystemTransport& operator=(const SystemTransport&) = delete;
+  explicit SystemTransport(double time_limit_s) : time_limit_s_(time_limit_s) {}
 
   Attempt send(const Target& target, const Change& change, const Message& message) override;
   // From any thread: what is being sent fails at once, to be tried again.
