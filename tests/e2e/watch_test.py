@@ -285,16 +285,6 @@ class Watch(WatchCase):
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertEqual((os.stat(self.db).st_size, self.history()["events"]), before)
 
-    def test_run_watch(self):
-        with open(self.path("forks.py"), "w", encoding="utf-8") as out:
-            out.write("import os, time\nos.fork()\ntime.sleep(2.5)\n")
-        done = subprocess.run([harness.BIN, "run", "--watch", "--db", self.db, "--quiet", "-o",
-                               self.path("out.mla"), "--", harness.PYTHON, self.path("forks.py")],
-                              env=environment(MLA_DIR=self.recordings), capture_output=True,
-                              timeout=harness.TIMEOUT, check=True)
-        workers = self.history("forks.py")["services"][0]["workers"]
-        self.assertEqual([w["recorded"] for w in workers], [True, True], done.stderr)
-
     def test_errors(self):
         for arguments, words in (
                 (("watch", "999999999"), "no such process"),
@@ -357,6 +347,17 @@ class Recorded(WatchCase):
         worker = self.history()["services"][0]["workers"][0]
         self.assertTrue(worker["recorded"])
         self.assertIsNotNone(self.history()["services"][0]["points"][-1]["live_bytes"])
+
+    def test_run_watch(self):
+        with open(self.path("forks.py"), "w", encoding="utf-8") as out:
+            # Long enough for two samples: one is taken each 10 seconds.
+            out.write("import os, time\nos.fork()\nkept = bytearray(1 << 20)\ntime.sleep(13)\n")
+        done = subprocess.run([harness.BIN, "run", "--watch", "--db", self.db, "--quiet", "-o",
+                               self.path("out.mla"), "--", harness.PYTHON, self.path("forks.py")],
+                              env=environment(MLA_DIR=self.recordings), capture_output=True,
+                              timeout=harness.TIMEOUT, check=True)
+        workers = self.history("forks.py")["services"][0]["workers"]
+        self.assertEqual([w["recorded"] for w in workers], [True, True], done.stderr)
 
 
 if __name__ == "__main__":
