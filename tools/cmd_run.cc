@@ -85,11 +85,13 @@ class Progress {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// What `mla watch PID` does, while the program runs.
+// What `mla watch PID` does, while the program runs; and so for its workers.
 class Watching {
  public:
-  Watching(pid_t pid, const WatchSettings& settings)
-      : processes_({std::to_string(pid)}, ""), session_(processes_, settings, std::cerr) {}
+  Watching(pid_t pid, const std::string& directory, const WatchSettings& settings)
+      : processes_({std::to_string(pid)}, ""), session_(processes_, settings, std::cerr) {
+    processes_.follow_recordings_in(directory);
+  }
   ~Watching() { session_.finish(kSendAtEndS); }
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;
@@ -109,10 +111,11 @@ class Watching {
   std::chrono::steady_clock::time_point next_;
 };
 
-std::unique_ptr<Watching> start_watching(const Child& child, const Options& options) {
+std::unique_ptr<Watching> start_watching(const Child& child, const std::string& directory,
+                                         const Options& options) {
   if (!options.watch) return nullptr;
   try {
-    return std::make_unique<Watching>(child.pid(), options.watching);
+    return std::make_unique<Watching>(child.pid(), directory, options.watching);
   } catch (const Error& error) {
     // The program runs, and is recorded.
     std::cerr << "mla: " << error.what() << ": it is not watched\n";
@@ -123,7 +126,7 @@ std::unique_ptr<Watching> start_watching(const Child& child, const Options& opti
 void wait_and_tick(Child& child, const std::string& directory, const Options& options) {
   LiveDirectory recordings(directory);
   Progress progress(!options.quiet);
-  const std::unique_ptr<Watching> watching = start_watching(child, options);
+  const std::unique_ptr<Watching> watching = start_watching(child, directory, options);
   while (!child.wait_for_end(kTickMs)) {
     if (const auto figures = recordings.tick(child.pid())) progress.show(*figures);
     if (watching) watching->tick();

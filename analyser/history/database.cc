@@ -51,8 +51,11 @@ constexpr int kBusyMs = 1000;
 }
 
 // What SQLite creates would be readable by everybody: command lines are in it.
+// Only a file that was not there is opened: closing one drops the POSIX locks that other
+// connections of this process hold on it. A reader that comes and goes would then think itself the
+// last, and remove the -wal file that the watcher goes on writing.
 void create_for_user_only(const std::string& file) {
-  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
   if (fd >= 0) close(fd);  // SQLite says what is wrong otherwise
 }
 

@@ -15,6 +15,7 @@ struct ServiceKey {
   std::string build;
 
   friend bool operator==(const ServiceKey&, const ServiceKey&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): false, of what a defaulted comparison is made of
   friend auto operator<=>(const ServiceKey&, const ServiceKey&) = default;
 };
 
@@ -26,6 +27,7 @@ struct SeriesKey {
   int64_t slot = 0;  // among workers of the same command line
 
   friend bool operator==(const SeriesKey&, const SeriesKey&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): false, of what a defaulted comparison is made of
   friend auto operator<=>(const SeriesKey&, const SeriesKey&) = default;
 };
 
@@ -34,6 +36,7 @@ struct ProcessKey {
   uint64_t start_ticks = 0;  // with the pid it names one process of a boot
 
   friend bool operator==(const ProcessKey&, const ProcessKey&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): false, of what a defaulted comparison is made of
   friend auto operator<=>(const ProcessKey&, const ProcessKey&) = default;
 };
 

@@ -10,7 +10,6 @@ namespace mla {
 namespace {
 
 constexpr double kLongestWaitS = 15 * 60;
-constexpr double kLeaseS = 2.0 * kTimeLimitSeconds;
 constexpr double kLookAgainS = 5;  // other processes queue, too
 
 }  // namespace
@@ -29,8 +28,21 @@ double Outbox::wait_after(int64_t attempts) {
   return std::min(doubled, kLongestWaitS) * std::uniform_real_distribution(0.5, 1.5)(random_);
 }
 
+void Outbox::note(std::function<void()> what) {
+  unnoted_ = std::move(what);
+  write_note();
+}
+
+void Outbox::write_note() {
+  if (!unnoted_) return;
+  unnoted_();
+  unnoted_ = nullptr;
+}
+
 bool Outbox::deliver_one(double t) {
-  const std::optional<Delivery> delivery = store_.take_due(labels_, t, t + kLeaseS);
+  write_note();
+  const std::optional<Delivery> delivery =
+      store_.take_due(labels_, t, t + 2 * options_.time_limit_s);
   if (!delivery) return false;
   const auto target =
       std::find_if(options_.targets.begin(), options_.targets.end(),
@@ -38,20 +50,22 @@ bool Outbox::deliver_one(double t) {
   const Message message = make_message(delivery->change, options_.style);
   const Attempt attempt = transport_.send(*target, delivery->change, message);
   if (attempt.outcome == Outcome::kSent) {
-    store_.delivered(delivery->id);
+    note([this, id = delivery->id] { store_.delivered(id); });
     return true;
   }
   if (attempt.outcome == Outcome::kRefused || t - delivery->created_t > kGiveUpAfterS) {
-    store_.give_up(*delivery, t, attempt.why);
     log_("notification " + std::to_string(delivery->change.id) + " to " + delivery->target + ": " +
          attempt.why + ": given up, check the target");
+    note([this, given_up = *delivery, t, why = attempt.why] { store_.give_up(given_up, t, why); });
     return true;
   }
-  store_.retry(delivery->id, t + wait_after(delivery->attempts));
   if (delivery->attempts == 1) {
     log_("notification " + std::to_string(delivery->change.id) + " to " + delivery->target + ": " +
          attempt.why + ": will be tried again");
   }
+  note([this, id = delivery->id, next_t = t + wait_after(delivery->attempts)] {
+    store_.retry(id, next_t);
+  });
   return true;
 }
 
@@ -64,6 +78,7 @@ Sender::Sender(const std::string& file, uint64_t max_bytes, OutboxOptions option
       options_(std::move(options)),
       now_(std::move(now)),
       log_(std::move(log)),
+      transport_(options_.time_limit_s),
       thread_([this] { work(); }) {}
 
 Sender::~Sender() {
@@ -98,9 +113,8 @@ bool Sender::deliver(std::unique_ptr<Store>& store, std::unique_ptr<Outbox>& out
     }
     return outbox->deliver_one(now_());
   } catch (const HistoryError&) {
-    // The watcher, which uses the same file, says what is wrong with it.
-    outbox.reset();
-    store.reset();
+    // The watcher, which uses the same file, says what is wrong with it. What the outbox could not
+    // note of an attempt it still knows.
     return false;
   }
 }

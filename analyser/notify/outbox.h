@@ -18,7 +18,8 @@ namespace mla {
 struct OutboxOptions {
   std::vector<Target> targets;
   MessageStyle style;
-  double first_retry_s = 5;  // doubled each time, up to 15 minutes, times 0.5 to 1.5
+  double first_retry_s = 5;                 // doubled each time, up to 15 minutes, times 0.5 to 1.5
+  double time_limit_s = kTimeLimitSeconds;  // of an attempt
 };
 
 // Given up after so long: what is a day old, `mla history` tells.
@@ -31,15 +32,19 @@ using Log = std::function<void(const std::string&)>;
 //   good or is a day old. So it survives the end of this process.
 // * It is taken for twice the time limit, so that two processes do not send it both. A process that
 //   is killed between the target's answer and the note of it sends it again, with the same id.
+// * While the history is locked or full the note of an attempt waits, and nothing else is sent.
 class Outbox {
  public:
   Outbox(Store& store, Transport& transport, OutboxOptions options, Log log);
-  // Takes one that is due at steady time `t` and sends it. False: none was due.
+  // Takes one that is due at steady time `t` and sends it. False: none was due. Throws
+  // HistoryError; what it could not note of an attempt then, it notes first the next time.
   bool deliver_one(double t);
   std::optional<double> next_due();
 
  private:
   double wait_after(int64_t attempts);
+  void note(std::function<void()> what);
+  void write_note();
 
   Store& store_;
   Transport& transport_;
@@ -47,6 +52,7 @@ class Outbox {
   Log log_;
   std::vector<std::string> labels_;
   std::minstd_rand random_;
+  std::function<void()> unnoted_;  // of the last attempt; empty: it is in the history
 };
 
 // An Outbox in a thread of its own with a connection of its own: sampling never waits for it.

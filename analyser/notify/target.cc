@@ -160,6 +160,11 @@ std::string json_payload(const Change& change, const Message& message) {
 
 }  // namespace
 
+bool is_address(const Target& target) {
+  return target.kind == TargetKind::kWebhook || target.kind == TargetKind::kWecom ||
+         target.kind == TargetKind::kSlack;
+}
+
 Target parse_target(const std::string& text) {
   const size_t colon = text.find(':');
   const std::string name = text.substr(0, colon);
@@ -167,8 +172,7 @@ Target parse_target(const std::string& text) {
     if (name != known || colon == std::string::npos) continue;
     Target target{kind, text.substr(colon + 1), name};
     if (target.where.starts_with('@')) target.where = first_line_of(target.where.substr(1));
-    const bool address =
-        kind == TargetKind::kWebhook || kind == TargetKind::kWecom || kind == TargetKind::kSlack;
+    const bool address = is_address(target);
     if (address && !target.where.starts_with("https://") && !target.where.starts_with("http://")) {
       throw Error("--notify " + name, "the target is no address",
                   "give one that begins with https:// or http://, or @FILE with one in it");
@@ -213,7 +217,8 @@ Refusal refusal_in_answer(const Target& target, const std::string& body) {
   if (code == 0) return {};
   Refusal refusal{"WeCom answered errcode " + code.dump(), false};
   // -1: busy; 45009: more than 20 messages a minute.
-  refusal.passing = code == -1 || code == 45009;
+  const int64_t number = code.is_number_integer() ? code.get<int64_t>() : 0;
+  refusal.passing = number == -1 || number == 45009;
   if (answer.contains("errmsg") && answer["errmsg"].is_string()) {
     refusal.why += " (" + answer["errmsg"].get<std::string>().substr(0, 200) + ")";
   }

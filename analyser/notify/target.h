@@ -22,6 +22,8 @@ struct Target {
 // the colon may be "@FILE", whose first line it then is. Throws Error.
 Target parse_target(const std::string& text);
 
+bool is_address(const Target& target);  // of a webhook: sent by HTTP
+
 // The body of a request to a webhook, or what a mail program or command reads.
 // docs/schema/notification-v1.json is the generic one's.
 std::string payload(const Target& target, const Change& change, const Message& message);

@@ -1,6 +1,5 @@
 #include "notify/transport.h"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,6 +15,9 @@
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include "notify/curl_library.h"
+#include "reader/error.h"
 
 namespace mla {
 namespace {
@@ -103,8 +105,7 @@ pid_t spawn(const std::vector<std::string>& command, const std::vector<std::stri
 
 }  // namespace
 
-SystemTransport::SystemTransport() { curl_global_init(CURL_GLOBAL_DEFAULT); }
-SystemTransport::~SystemTransport() { curl_global_cleanup(); }
+void check_transport() { curl_library(); }
 
 Attempt SystemTransport::send(const Target& target, const Change& change, const Message& message) {
   const std::string body = payload(target, change, message);
@@ -115,37 +116,41 @@ Attempt SystemTransport::send(const Target& target, const Change& change, const 
     const char* sendmail = std::getenv("MLA_SENDMAIL");  // NOLINT(concurrency-mt-unsafe)
     return run({sendmail != nullptr ? sendmail : "/usr/sbin/sendmail", "-t"}, {}, body);
   }
-  return post(target, body);
+  try {
+    return post(target, body);
+  } catch (const Error& error) {
+    return {Outcome::kTryAgain, error.what()};
+  }
 }
 
 Attempt SystemTransport::post(const Target& target, const std::string& body) const {
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
-                                                                   curl_easy_cleanup);
+  const CurlLibrary& api = curl_library();
+  const std::unique_ptr<CURL, decltype(api.easy_cleanup)> handle(api.easy_init(), api.easy_cleanup);
   if (!handle) return {Outcome::kTryAgain, "not enough memory"};
   CURL* curl = handle.get();
-  const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(
-      curl_slist_append(nullptr, "Content-Type: application/json; charset=utf-8"),
-      curl_slist_free_all);
+  const std::unique_ptr<curl_slist, decltype(api.slist_free_all)> headers(
+      api.slist_append(nullptr, "Content-Type: application/json; charset=utf-8"),
+      api.slist_free_all);
   std::string answer;
-  curl_easy_setopt(curl, CURLOPT_URL, target.where.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.c_str());
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, "mla/" MLA_VERSION);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(kTimeLimitSeconds));
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);  // it is one thread of several
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_when_aborted);
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&aborted_));
-  const CURLcode code = curl_easy_perform(curl);
+  api.easy_setopt(curl, CURLOPT_URL, target.where.c_str());
+  api.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  api.easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  api.easy_setopt(curl, CURLOPT_POSTFIELDS, body.c_str());
+  api.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  api.easy_setopt(curl, CURLOPT_USERAGENT, "mla/" MLA_VERSION);
+  api.easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(time_limit_s_ * 1000));
+  api.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);  // it is one thread of several
+  api.easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+  api.easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+  api.easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  api.easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_when_aborted);
+  api.easy_setopt(curl, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&aborted_));
+  const CURLcode code = api.easy_perform(curl);
   // Not curl's own message: it may name the address.
-  if (code != CURLE_OK) return {Outcome::kTryAgain, curl_easy_strerror(code)};
+  if (code != CURLE_OK) return {Outcome::kTryAgain, api.easy_strerror(code)};
   long status = 0;  // NOLINT(google-runtime-int): curl's type
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  const Attempt attempt = judge_status(status);
+  api.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  Attempt attempt = judge_status(status);
   if (attempt.outcome != Outcome::kSent) return attempt;
   const Refusal refusal = refusal_in_answer(target, answer);
   if (refusal.why.empty()) return {};
@@ -160,7 +165,8 @@ Attempt SystemTransport::run(const std::vector<std::string>& command, const Fiel
   const pid_t pid = spawn(command, environment_with(fields), fd, error);
   close(fd);
   if (pid < 0) return {Outcome::kTryAgain, command[0] + ": " + std::strerror(error)};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(kTimeLimitSeconds);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(time_limit_s_);
   int status = 0;
   while (waitpid(pid, &status, WNOHANG) == 0) {
     if (aborted_ || std::chrono::steady_clock::now() > deadline) {

@@ -23,19 +23,19 @@ struct Attempt {
 class Transport {
  public:
   virtual ~Transport() = default;
-  // Takes at most kTimeLimitSeconds.
+  // Takes at most the time limit.
   virtual Attempt send(const Target& target, const Change& change, const Message& message) = 0;
 };
 
-inline constexpr int kTimeLimitSeconds = 10;
+inline constexpr double kTimeLimitSeconds = 10;
+
+// Throws Error where HTTP cannot be spoken: libcurl is missing.
+void check_transport();
 
 // HTTP by libcurl; mail by /usr/sbin/sendmail -t, or $MLA_SENDMAIL; commands by /bin/sh -c.
 class SystemTransport : public Transport {
  public:
-  SystemTransport();
-  ~SystemTransport() override;
-  SystemTransport(const SystemTransport&) = delete;
-  SystemTransport& operator=(const SystemTransport&) = delete;
+  explicit SystemTransport(double time_limit_s) : time_limit_s_(time_limit_s) {}
 
   Attempt send(const Target& target, const Change& change, const Message& message) override;
   // From any thread: what is being sent fails at once, to be tried again.
@@ -46,6 +46,7 @@ class SystemTransport : public Transport {
   Attempt run(const std::vector<std::string>& command, const Fields& fields,
               const std::string& input) const;
 
+  double time_limit_s_;
   std::atomic<bool> aborted_ = false;
 };
 

@@ -9,15 +9,20 @@ add_library(mla_watch STATIC
   history/store.cc
   history/store_rows.cc
   history/store_upkeep.cc
+  notify/curl_library.cc
   notify/message.cc
   notify/outbox.cc
   notify/target.cc
   notify/transport.cc
   watch/compared.cc
+  watch/rss_verdict.cc
   watch/system_clock.cc
   watch/watcher.cc
   watch/watcher_history.cc
   watch/window.cc)
 target_link_libraries(mla_watch
   PUBLIC mla_analyser
-  PRIVATE nlohmann_json::nlohmann_json SQLite::SQLite3 CURL::libcurl Threads::Threads)
+  PRIVATE nlohmann_json::nlohmann_json SQLite::SQLite3 Threads::Threads
+  ${CMAKE_DL_LIBS})
+# Its headers alone: notify/curl_library.h loads it.
+target_include_directories(mla_watch PRIVATE ${CURL_INCLUDE_DIRS})

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "history/history_error.h"
+#include "watch/rss_verdict.h"
 
 namespace mla {
 namespace {
@@ -213,7 +214,7 @@ void Watcher::judge(Worker& worker) {
                                                                 : "stable";
   } else {
     worker.verdict = recorded       ? recorded->verdict
-                     : live.empty() ? series_verdict(t_s, rss)
+                     : live.empty() ? rss_verdict(t_s, rss)
                                     : series_verdict(t_s, live, rss);
     worker.judged = verdict_name(worker.verdict.verdict);
   }

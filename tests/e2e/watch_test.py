@@ -33,10 +33,11 @@ while True:
 class Server:
     """Answers POST as `mode` says, and keeps what it was sent."""
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.mode = "ok"
         self.received = []
         self.refused = []
+        self.closed = threading.Event()
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -45,7 +46,7 @@ class Server:
                 mode = server.mode
                 if mode == "hang":
                     server.refused.append(body)
-                    time.sleep(30)
+                    server.closed.wait()
                     return
                 if mode == "ok":
                     server.received.append((self.path, json.loads(body)))
@@ -61,17 +62,21 @@ class Server:
             def log_message(self, *_):
                 pass
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.http.daemon_threads = True
-        self.url = "http://127.0.0.1:%d" % self.http.server_address[1]
+        self.port = self.http.server_address[1]
+        self.url = "http://127.0.0.1:%d" % self.port
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def close(self):
+        if self.closed.is_set():
+            return
+        self.closed.set()
         self.http.shutdown()
         self.http.server_close()
 
 
-class Watch(harness.Case):
+class WatchCase(harness.Case):
     def setUp(self):
         super().setUp()
         self.server = Server()
@@ -89,8 +94,9 @@ class Watch(harness.Case):
 
     def watch(self, *arguments):
         with open(self.log, "a", encoding="utf-8") as log:
-            return self.start([harness.BIN, "watch", "--db", self.db, "--every", "0.1", "--retry",
-                               "0.2", *arguments], environment(), stdout=log, stderr=log)
+            return self.start([harness.BIN, "watch", "--db", self.db, "--every", "0.05", "--retry",
+                               "0.1", "--timeout", "0.5", *arguments],
+                              environment(), stdout=log, stderr=log)
 
     def mla(self, *arguments):
         return subprocess.run([harness.BIN, *arguments], env=environment(), text=True,
@@ -105,11 +111,15 @@ class Watch(harness.Case):
         self.assertEqual(process.wait(timeout=harness.TIMEOUT), 0, self.logged())
 
     def history(self, *arguments):
-        while True:
-            done = self.mla("history", "--db", self.db, "--json", *arguments)
-            if "is an empty file" not in done.stderr:  # the watcher is about to fill it
-                self.assertEqual(done.returncode, 0, done.stderr)
-                return json.loads(done.stdout)
+        """Nothing in it while the watcher is about to make the file."""
+        nothing = {"services": [], "events": [], "changes": [], "notifications_waiting": 0}
+        if not os.path.exists(self.db):
+            return nothing
+        done = self.mla("history", "--db", self.db, "--json", *arguments)
+        if "is an empty file" in done.stderr:
+            return nothing
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
 
     def wait_for(self, condition, what):
         try:
@@ -117,6 +127,13 @@ class Watch(harness.Case):
         except AssertionError as error:
             raise AssertionError("%s\n%s" % (error, self.logged())) from None
 
+    def sampled_on(self):
+        last = lambda: self.history()["services"][0]["workers"][0]["last"]
+        before = last()
+        self.wait_for(lambda: last() > before + 0.3, "more samples")
+
+
+class Watch(WatchCase):
     def test_a_leak_is_told_once(self):
         self.script("leak.py", LEAK)
         arguments = ("leak.py", "--notify", "webhook:" + self.server.url + "/hook?key=SECRET",
@@ -132,9 +149,7 @@ class Watch(harness.Case):
         watcher.kill()
         watcher.wait()
         watcher = self.watch(*arguments)
-        samples = lambda: sum(1 for _ in self.mla("history", "--db", self.db, "--csv").stdout)
-        before = samples()
-        self.wait_for(lambda: samples() > before, "more samples")
+        self.sampled_on()
         self.end(watcher)
         self.assertEqual(len(self.server.received), 1)
         self.assertNotIn("SECRET", self.logged())
@@ -144,32 +159,51 @@ class Watch(harness.Case):
         self.assertEqual([c["verdict"] for c in history["changes"] if c["notified"]], ["leak"])
         self.assertEqual(history["notifications_waiting"], 0)
 
+    def failing(self, mode):
+        """A watcher of a leak whose notification has just reached a server that fails so."""
+        self.server.mode = mode
+        self.script("leak.py", LEAK)
+        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        self.wait_for(lambda: self.server.refused, "an attempt at a server: " + mode)
+        self.assertEqual(self.history()["notifications_waiting"], 1)
+        return watcher
+
+    def recovers(self, watcher):
+        """It is sent, once: the queue is empty, and stays so after another start."""
+        self.server.mode = "ok"
+        self.wait_for(lambda: self.server.received, "a notification")
+        self.wait_for(lambda: self.history()["notifications_waiting"] == 0, "an empty queue")
+        self.end(watcher)
+        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        self.sampled_on()
+        self.end(watcher)
+        self.assertEqual(len(self.server.received), 1)
+        self.assertEqual(self.server.received[0][1]["msgtype"], "markdown")
+
     def test_a_server_that_fails_and_recovers(self):
-        for mode in ("500", "hang", "wecom-limit"):
+        watcher = self.failing("500")
+        self.sampled_on()
+        for mode in ("wecom-limit", "hang"):
+            attempts = len(self.server.refused)
             self.server.mode = mode
-            self.server.received.clear()
-            self.server.refused.clear()
-            self.db = self.path(mode + ".db")
-            leak = self.script("leak-%s.py" % mode, LEAK)
-            watcher = self.watch("leak-%s.py" % mode, "--notify", "wecom:" + self.server.url)
-            self.wait_for(lambda: self.server.refused, "an attempt at a server: " + mode)
-            # It samples on meanwhile.
-            points = lambda: self.history()["services"][0]["workers"][0]["last"]
-            before = points()
-            self.wait_for(lambda: points() > before + 0.3, "samples while the server fails")
-            self.assertEqual(self.history()["notifications_waiting"], 1)
-            if mode == "hang":
-                # Killed while it waits for the answer: the next one sends it.
-                watcher.kill()
-                watcher.wait()
-                watcher = self.watch("leak-%s.py" % mode, "--notify", "wecom:" + self.server.url)
-            self.server.mode = "ok"
-            self.wait_for(lambda: self.server.received, "a notification after " + mode)
-            self.wait_for(lambda: self.history()["notifications_waiting"] == 0, "an empty queue")
-            self.end(watcher)
-            self.assertEqual(len(self.server.received), 1, mode)
-            self.assertEqual(self.server.received[0][1]["msgtype"], "markdown")
-            leak.kill()
+            self.wait_for(lambda: len(self.server.refused) > attempts, "another attempt: " + mode)
+        self.sampled_on()
+        self.recovers(watcher)
+
+    def test_killed_while_the_server_hangs(self):
+        watcher = self.failing("hang")
+        watcher.kill()
+        watcher.wait()
+        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        self.recovers(watcher)
+
+    def test_killed_between_two_attempts(self):
+        watcher = self.failing("500")
+        self.wait_for(lambda: "will be tried again" in self.logged(), "the end of an attempt")
+        watcher.kill()
+        watcher.wait()
+        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        self.recovers(watcher)
 
     def test_what_is_refused_is_given_up(self):
         self.server.mode = "403"
@@ -182,12 +216,15 @@ class Watch(harness.Case):
         self.assertEqual([e["kind"] for e in self.history()["events"]].count("undelivered"), 1)
 
     def test_nobody_listens(self):
+        port = self.server.port
         self.server.close()
         self.script("leak.py", LEAK)
-        watcher = self.watch("leak.py", "--notify", "slack:" + self.server.url)
+        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
         self.wait_for(lambda: "will be tried again" in self.logged(), "a failed attempt")
-        self.end(watcher)
         self.assertEqual(self.history()["notifications_waiting"], 1)
+        self.server = Server(port)
+        self.addCleanup(self.server.close)
+        self.recovers(watcher)
 
     def test_commands_and_mail(self):
         self.script("leak.py", LEAK)
@@ -218,7 +255,7 @@ class Watch(harness.Case):
     def test_restarted_workers_and_names(self):
         first = self.script("worker.py", STEADY)
         watcher = self.watch("worker.py")
-        self.wait_for(lambda: os.path.exists(self.db) and self.history()["services"], "a sample")
+        self.wait_for(lambda: self.history()["services"], "a sample")
         first.kill()
         first.wait()
         self.wait_for(lambda: "end" in [e["kind"] for e in self.history()["events"]], "its end")
@@ -232,7 +269,7 @@ class Watch(harness.Case):
     def test_pids_end_and_so_does_mla(self):
         worker = self.script("worker.py", STEADY)
         watcher = self.watch(str(worker.pid))
-        self.wait_for(lambda: os.path.exists(self.db) and self.history()["services"], "a sample")
+        self.wait_for(lambda: self.history()["services"], "a sample")
         worker.kill()
         worker.wait()
         self.assertEqual(watcher.wait(timeout=harness.TIMEOUT), 0)
@@ -247,34 +284,6 @@ class Watch(harness.Case):
         done = self.mla("watch", "--once", "--dry-run", "--db", self.db, "worker.py")
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertEqual((os.stat(self.db).st_size, self.history()["events"]), before)
-
-    def test_a_recorded_process(self):
-        text = self.path("leak.py")
-        with open(text, "w", encoding="utf-8") as out:
-            out.write(LEAK)
-        leak = self.start([harness.PYTHON, text], self.environment(), stdout=subprocess.PIPE)
-        leak.stdout.readline()
-        with open(self.log, "a", encoding="utf-8") as log:
-            watcher = self.start([harness.BIN, "watch", str(leak.pid), "--db", self.db, "--every",
-                                  "0.1", "--notify", "webhook:" + self.server.url],
-                                 environment(MLA_DIR=self.recordings), stdout=log, stderr=log)
-        self.wait_for(lambda: self.server.received, "a notification")
-        self.end(watcher)
-        evidence = self.server.received[0][1]["evidence"]
-        self.assertEqual(evidence["judged"], "live_bytes")
-        self.assertGreater(evidence["live_bytes"], 1 << 20)
-        worker = self.history()["services"][0]["workers"][0]
-        self.assertTrue(worker["recorded"])
-        self.assertIsNotNone(self.history()["services"][0]["points"][-1]["live_bytes"])
-
-    def test_run_watch(self):
-        done = subprocess.run([harness.BIN, "run", "--watch", "--db", self.db, "--quiet", "-o",
-                               self.path("out.mla"), "--", harness.PYTHON, "-c",
-                               "import time; time.sleep(2.5)"],
-                              env=environment(MLA_DIR=self.recordings), capture_output=True,
-                              timeout=harness.TIMEOUT, check=True)
-        workers = self.history()["services"][0]["workers"]
-        self.assertEqual([w["recorded"] for w in workers], [True], done.stderr)
 
     def test_errors(self):
         for arguments, words in (
@@ -303,7 +312,7 @@ class Watch(harness.Case):
         self.script("worker.py", STEADY)
         self.db = os.path.join(small, "history.db")
         watcher = self.watch("worker.py")
-        self.wait_for(lambda: os.path.exists(self.db) and self.history()["services"], "a sample")
+        self.wait_for(lambda: self.history()["services"], "a sample")
         filler = os.open(os.path.join(small, "filler"), os.O_WRONLY | os.O_CREAT)
         try:
             while True:
@@ -317,5 +326,40 @@ class Watch(harness.Case):
         self.end(watcher)
 
 
+class Recorded(WatchCase):
+    """Takes as long as a recording needs until it can be judged."""
+
+    def test_a_recorded_process(self):
+        text = self.path("leak.py")
+        with open(text, "w", encoding="utf-8") as out:
+            out.write(LEAK)
+        leak = self.start([harness.PYTHON, text], self.environment(), stdout=subprocess.PIPE)
+        leak.stdout.readline()
+        with open(self.log, "a", encoding="utf-8") as log:
+            watcher = self.start([harness.BIN, "watch", str(leak.pid), "--db", self.db, "--every",
+                                  "0.1", "--notify", "webhook:" + self.server.url],
+                                 environment(MLA_DIR=self.recordings), stdout=log, stderr=log)
+        self.wait_for(lambda: self.server.received, "a notification")
+        self.end(watcher)
+        evidence = self.server.received[0][1]["evidence"]
+        self.assertEqual(evidence["judged"], "live_bytes")
+        self.assertGreater(evidence["live_bytes"], 1 << 20)
+        worker = self.history()["services"][0]["workers"][0]
+        self.assertTrue(worker["recorded"])
+        self.assertIsNotNone(self.history()["services"][0]["points"][-1]["live_bytes"])
+
+    def test_run_watch(self):
+        with open(self.path("forks.py"), "w", encoding="utf-8") as out:
+            # Long enough for two samples: one is taken each 10 seconds.
+            out.write("import os, time\nos.fork()\nkept = bytearray(1 << 20)\ntime.sleep(13)\n")
+        done = subprocess.run([harness.BIN, "run", "--watch", "--db", self.db, "--quiet", "-o",
+                               self.path("out.mla"), "--", harness.PYTHON, self.path("forks.py")],
+                              env=environment(MLA_DIR=self.recordings), capture_output=True,
+                              timeout=harness.TIMEOUT, check=True)
+        workers = self.history("forks.py")["services"][0]["workers"]
+        self.assertEqual([w["recorded"] for w in workers], [True, True], done.stderr)
+
+
 if __name__ == "__main__":
-    harness.main()
+    unittest.main(defaultTest={"usual": "Watch", "recorded": "Recorded"}[sys.argv.pop(1)],
+                  verbosity=2)

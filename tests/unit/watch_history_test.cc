@@ -1,5 +1,8 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -33,6 +36,21 @@ std::string why(const std::string& file) {
 uint64_t size_of(const std::string& file) {
   struct stat status {};
   return stat(file.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_size) : 0;
+}
+
+// Whether another process may lock the whole file for itself.
+bool may_lock(const std::string& file) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    const int fd = open(file.c_str(), O_RDWR | O_CLOEXEC);
+    _exit(fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 ? 1 : 0);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WEXITSTATUS(status) == 1;
 }
 
 TEST(Store, KeepsWhatItWasGiven) {
@@ -72,6 +90,20 @@ TEST(Store, IsForItsUserOnly) {
   struct stat status {};
   ASSERT_EQ(stat((directory / "h.db").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST(Store, KeepsTheLocksOfThisProcess) {
+  // A sender opens the file that the watcher has open: a reader of another process must go on
+  // seeing the watcher's locks, else it removes the -wal file when it closes.
+  const test::TemporaryDirectory directory;
+  Store watcher(directory / "h.db", kBytes);
+  SeriesRecord record = worker();
+  watcher.save_series(record);
+  {
+    const Store sender(directory / "h.db", kBytes);
+    EXPECT_FALSE(may_lock(directory / "h.db"));
+  }
+  EXPECT_FALSE(may_lock(directory / "h.db"));
 }
 
 TEST(Store, LevelsEndAtTheirAge) {

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "history/history_error.h"
 #include "notify/outbox.h"
 #include "reader/error.h"
 #include "support/json_schema.h"
@@ -136,8 +137,10 @@ TEST(Answer, OfWecomTellsErrors) {
 class Script : public Transport {
  public:
   Attempt send(const Target&, const Change&, const Message&) override {
+    if (on_send) on_send();
     return {outcomes.at(static_cast<size_t>(tries++)), "why"};
   }
+  std::function<void()> on_send;
   std::vector<Outcome> outcomes;
   int tries = 0;
 };
@@ -193,6 +196,23 @@ TEST_F(OutboxTest, DoesNotRepeatWhatIsRefused) {
   EXPECT_EQ(store.waiting(), 0U);
   ASSERT_EQ(log.size(), 1U);
   EXPECT_NE(log[0].find("given up"), std::string::npos);
+}
+
+TEST_F(OutboxTest, SendsOnceThoughTheHistoryIsLockedAfterwards) {
+  transport.outcomes = {Outcome::kSent, Outcome::kSent};
+  Outbox outbox = make();
+  std::unique_ptr<Store> other;
+  std::unique_ptr<Transaction> lock;
+  transport.on_send = [&] {
+    other = std::make_unique<Store>(directory / "h.db", 64ULL << 20);
+    lock = std::make_unique<Transaction>(other->database());
+  };
+  EXPECT_THROW(outbox.deliver_one(0), HistoryError);
+  EXPECT_THROW(outbox.deliver_one(30), HistoryError) << "it is locked still";
+  lock.reset();
+  EXPECT_FALSE(outbox.deliver_one(60)) << "nothing is left to be sent";
+  EXPECT_EQ(transport.tries, 1);
+  EXPECT_EQ(store.waiting(), 0U);
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <random>
 
 #include "history/history_error.h"
 #include "support/simulated_host.h"
 #include "support/temporary_directory.h"
 #include "watch/compared.h"
+#include "watch/rss_verdict.h"
 #include "watch/watcher.h"
 
 namespace mla {
@@ -210,6 +212,26 @@ TEST(Window, InMinutes) {
   const std::vector<double> mib =
       mib_by_minutes({0, 30, 90, 300}, {0, 30 * 1048576.0, 90 * 1048576.0, 300 * 1048576.0});
   EXPECT_EQ(mib, (std::vector<double>{0, 60, 120, 180, 240, 300}));
+}
+
+// What a process of 500 MiB that grows by so much an hour is called after so many hours.
+VerdictClass growing(double mib_per_hour, double hours) {
+  std::minstd_rand random{3};
+  std::normal_distribution<double> noise(0, 0.3);
+  std::vector<double> t_s;
+  std::vector<double> rss;
+  for (double t = 0; t <= hours * 3600; t += hours * 36) {
+    t_s.push_back(t);
+    rss.push_back((500 + mib_per_hour * t / 3600 + noise(random)) * 1048576);
+  }
+  return rss_verdict(t_s, rss).verdict;
+}
+
+TEST(RssVerdict, ALeakIsMaterial) {
+  EXPECT_EQ(growing(5, 12), VerdictClass::kInsufficient) << "less than a day, 12 %";
+  EXPECT_EQ(growing(15, 12), VerdictClass::kLeak) << "less than a day, 36 %";
+  EXPECT_EQ(growing(5, 25), VerdictClass::kLeak) << "a day, 25 %";
+  EXPECT_EQ(growing(0.2, 30), VerdictClass::kStable) << "a day, 1.2 %";
 }
 
 TEST(Compared, TheSameHoursOnly) {

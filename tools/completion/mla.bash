@@ -81,7 +81,7 @@ _mla() {
     py) options="--json --collect --last --rows --timeout --help" ;;
     watch) options="--db --db-size --every --interval --once --build --rule --peak --overshoot
                     --error --invalid-count --excess --notify --message --link-base --retry
-                    --dry-run --help" ;;
+                    --timeout --dry-run --help" ;;
     history) options="--db --since --json --csv --help" ;;
     stacks) options="--core --exe --threads --json --all --native --debug-dir --help" ;;
     *) return ;;

@@ -11,7 +11,6 @@
 #include <set>
 
 #include "ledger/ledger.h"
-#include "reader/directory.h"
 #include "reader/error.h"
 #include "reader/process.h"
 #include "reader/reader.h"
@@ -86,6 +85,7 @@ HostProcesses::HostProcesses(const std::vector<std::string>& targets, std::strin
 std::vector<pid_t> HostProcesses::candidates() const {
   std::set<pid_t> pids;
   for (const ProcessKey& process : pids_) pids.insert(static_cast<pid_t>(process.pid));
+  for (const RecordingFile& file : followed_now_) pids.insert(static_cast<pid_t>(file.pid));
   DIR* const directory = names_.empty() ? nullptr : opendir("/proc");
   while (directory != nullptr) {
     const dirent* entry = readdir(directory);  // NOLINT(concurrency-mt-unsafe): a stream of its own
@@ -105,8 +105,15 @@ bool HostProcesses::is_watched(pid_t pid, const std::string& service,
   });
 }
 
-void HostProcesses::identify(pid_t pid, const ProcessKey& process, double age_s,
-                             Known& known) const {
+std::string HostProcesses::recording_of(pid_t pid) const {
+  std::string newest;  // they are in order of their start
+  for (const RecordingFile& file : followed_now_) {
+    if (file.pid == static_cast<uint32_t>(pid)) newest = file.path;
+  }
+  return newest.empty() ? find_recording(std::to_string(pid)) : newest;
+}
+
+void HostProcesses::identify(pid_t pid, const ProcessKey& process, double age_s, Known& known) {
   const std::vector<std::string> arguments = command_line_of(pid);
   std::error_code ignored;
   const std::string program =
@@ -114,14 +121,16 @@ void HostProcesses::identify(pid_t pid, const ProcessKey& process, double age_s,
   known.settled = age_s > kYoungS;
   if (arguments.empty()) return;
   const std::string service = service_of(arguments, program);
-  known.watched = std::find(pids_.begin(), pids_.end(), process) != pids_.end() ||
-                  is_watched(pid, service, program);
+  const bool by_pid = std::find(pids_.begin(), pids_.end(), process) != pids_.end();
+  if (by_pid) pid_services_.insert(service);
+  const bool followed = !followed_now_.empty() && pid_services_.contains(service);
+  known.watched = by_pid || followed || is_watched(pid, service, program);
   if (!known.watched) return;
   known.of = {service, host_, build_.empty() ? build_of(pid, arguments) : build_};
   known.command = command_of(arguments);
   if (known.live) return;
   try {
-    known.recording = find_recording(std::to_string(pid));
+    known.recording = recording_of(pid);
     known.live = LiveRecording::open(known.recording);
   } catch (const Error&) {  // NOLINT(bugprone-empty-catch): it is not recorded
   }
@@ -130,6 +139,7 @@ void HostProcesses::identify(pid_t pid, const ProcessKey& process, double age_s,
 std::vector<Observation> HostProcesses::observe() {
   std::vector<Observation> seen;
   std::set<ProcessKey> alive;
+  if (!followed_.empty()) followed_now_ = list_recordings({followed_});
   for (const pid_t pid : candidates()) {
     const auto stat = running(pid);
     if (!stat) continue;

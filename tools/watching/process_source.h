@@ -5,10 +5,12 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "live_recording.h"
+#include "reader/directory.h"
 #include "watch/source.h"
 
 namespace mla {
@@ -18,6 +20,10 @@ class HostProcesses : public ProcessSource {
   // `targets`: pids, and names of services (see identity.h), of programs or of processes.
   // `build`: of all of them; empty: by identity.h. Throws Error for a pid there is no process of.
   HostProcesses(const std::vector<std::string>& targets, std::string build);
+
+  // Also those recorded in this directory that are of the same service as one of the pids: its
+  // workers.
+  void follow_recordings_in(const std::string& directory) { followed_ = directory; }
 
   std::vector<Observation> observe() override;
   std::optional<RecordingVerdict> judge(const ProcessKey& process, bool with_sites) override;
@@ -36,13 +42,17 @@ class HostProcesses : public ProcessSource {
   };
 
   std::vector<pid_t> candidates() const;
-  void identify(pid_t pid, const ProcessKey& process, double age_s, Known& known) const;
+  void identify(pid_t pid, const ProcessKey& process, double age_s, Known& known);
+  std::string recording_of(pid_t pid) const;
   bool is_watched(pid_t pid, const std::string& service, const std::string& program) const;
 
   std::vector<ProcessKey> pids_;
   std::vector<std::string> names_;
   std::string build_;
   std::string host_;
+  std::string followed_;                     // a directory of recordings; empty: none
+  std::vector<RecordingFile> followed_now_;  // in it
+  std::set<std::string> pid_services_;       // of pids_
   std::map<ProcessKey, Known> known_;
   bool any_alive_ = true;
 };

@@ -35,9 +35,13 @@ OutboxOptions outbox_options(const WatchSettings& settings) {
     options.targets.push_back(parse_target(target));
   }
   options.style = {message_template(settings.message), settings.link};
+  for (const Target& target : options.targets) {
+    if (is_address(target) && !settings.dry_run) check_transport();
+  }
   check_template(options.style.body, "--message");
   check_template(options.style.link, "--link-base");
   options.first_retry_s = settings.first_retry_s;
+  options.time_limit_s = settings.time_limit_s;
   return options;
 }
 

@@ -23,6 +23,7 @@ struct WatchSettings {
   std::string message;              // a template, or @FILE
   std::string link;
   double first_retry_s = 5;
+  double time_limit_s = kTimeLimitSeconds;
 };
 
 // The options that both commands have: --db and --notify and what belongs to it.
