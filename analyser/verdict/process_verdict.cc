@@ -190,6 +190,19 @@ void let_sites_account(const VerdictOptions& options, ProcessVerdict& found) {
           : std::to_string(count) + " call sites keep what they allocate, and make up the growth";
 }
 
+// Of what the process grew, if that is more than what the sites that leak did.
+void share_growth(ProcessVerdict& found) {
+  double all = 0;
+  for (const SiteVerdict& site : found.sites) {
+    if (site.verdict.verdict == VerdictClass::kLeak) all += site.verdict.rate.value;
+  }
+  all = std::max(all, growth_per_hour(found.series));
+  for (SiteVerdict& site : found.sites) {
+    const bool leaks = site.verdict.verdict == VerdictClass::kLeak;
+    site.growth_share = leaks && all > 0 ? site.verdict.rate.value / all : 0;
+  }
+}
+
 }  // namespace
 
 LiveSeries live_series(const Snapshot& snapshot) {
@@ -281,20 +294,10 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
     if (is_shown(site.verdict)) sites.push_back(site);
   }
   const double threshold = discovery_threshold(std::move(p_values), kFalseDiscoveries);
-  double all = 0;
   for (SiteVerdict& site : sites) {
-    if (site.verdict.verdict != VerdictClass::kLeak) continue;
-    if (site.verdict.p_value <= threshold) {
-      all += site.verdict.rate.value;
-      continue;
-    }
+    if (site.verdict.verdict != VerdictClass::kLeak || site.verdict.p_value <= threshold) continue;
     site.verdict.verdict = VerdictClass::kInsufficient;
     site.verdict.reason = "among so many call sites this could be chance";
-  }
-  for (SiteVerdict& site : sites) {
-    if (site.verdict.verdict == VerdictClass::kLeak && all > 0) {
-      site.growth_share = site.verdict.rate.value / all;
-    }
   }
   std::stable_sort(sites.begin(), sites.end(), ranks_before);
   return sites;
@@ -302,14 +305,14 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
 
 void weigh_sites(const VerdictOptions& options, ProcessVerdict& found) {
   let_sites_account(options, found);
-  if (found.process.verdict == VerdictClass::kLeak || found.hours >= kSureHours) return;
+  const bool settled = found.process.verdict == VerdictClass::kLeak || found.hours >= kSureHours;
   for (SiteVerdict& site : found.sites) {
-    if (site.verdict.verdict != VerdictClass::kLeak) continue;
+    if (settled || site.verdict.verdict != VerdictClass::kLeak) continue;
     site.verdict.verdict = VerdictClass::kGrowing;
     site.verdict.reason = "blocks stay, but so they do in a job that is not done yet";
     site.verdict.probability = kGrowsWithTimeOnly;
-    site.growth_share = 0;
   }
+  share_growth(found);
 }
 
 ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& options) {

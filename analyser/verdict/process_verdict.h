@@ -34,7 +34,7 @@ SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& optio
 struct SiteVerdict {
   uint32_t site_index = 0;  // into Snapshot::sites
   SeriesVerdict verdict;    // of both, its cohorts and its live bytes over time
-  double growth_share = 0;  // of the growth of all sites that leak; 0 for the others
+  double growth_share = 0;  // of a leak: of what the process grew, or all sites that leak did
   // Of the cohorts, when they were counted: index into Snapshot::census.sites.
   std::optional<uint32_t> cohorts;
   SiteRuling ruling;
