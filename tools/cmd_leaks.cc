@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "commands.h"
@@ -35,7 +36,7 @@ constexpr size_t kFramesShown = 12;
 struct Options {
   std::string recording;
   std::string rule = "statistical";
-  std::string fail_on;
+  std::optional<std::string> fail_on;
   std::string limit;
   std::vector<std::string> suppressions;
   std::string junit;
@@ -72,7 +73,7 @@ double parse_bytes(const std::string& text, const std::string& option, const std
 // Bytes per hour: "1M", "1M/h", "20K/min", "100/s".
 double parse_rate(const std::string& text) {
   const size_t slash = text.find('/');
-  const std::string per = slash == std::string::npos ? "h" : text.substr(slash + 1);
+  const std::string per = slash == std::string::npos ? "" : text.substr(slash + 1);
   double times = 0;
   if (per == "h") times = 1;
   if (per == "min") times = 60;
@@ -86,7 +87,7 @@ Finding judge(const Snapshot& snapshot, Symbolizer& symbolizer, const Options& o
   Finding finding;
   finding.suppressed = find_suppressed(snapshot, symbolizer, options.suppressions);
   VerdictOptions tolerated;
-  if (!options.fail_on.empty()) tolerated.tolerance_bytes_per_hour = parse_rate(options.fail_on);
+  if (options.fail_on) tolerated.tolerance_bytes_per_hour = parse_rate(*options.fail_on);
   finding.verdict = process_verdict(snapshot, tolerated);
   if (!finding.suppressed.patterns.empty()) {
     leave_out(snapshot, tolerated, finding.suppressed, finding.verdict);

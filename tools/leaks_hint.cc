@@ -1,5 +1,7 @@
 #include "leaks_hint.h"
 
+#include <algorithm>
+
 #include "report/units.h"
 #include "verdict/busy_window.h"
 
@@ -14,13 +16,16 @@ std::string next_step(const Snapshot& snapshot, const ProcessVerdict& verdict) {
   uint64_t before = 0;
   uint64_t after = 0;
   for (const LedgerPoint& point : snapshot.ledger) {
-    if (point.t_ns > window.end_ns) break;
     if (point.t_ns <= window.begin_ns || before == 0) before = point.arena_bytes;
-    after = point.arena_bytes;
+    after = std::max(after, point.arena_bytes);
   }
-  if (after <= before) return "";
-  std::string step = "Python's arenas grew by " + human_bytes(after - before);
-  step += ", and the small objects in them are not recorded one by one: mla run --python objects";
+  const bool grew = after > before;
+  if (!grew && verdict.process.n_eff > 0) return "";
+  // One that makes only small objects calls malloc too seldom to be seen at work.
+  std::string step = grew ? "Python's arenas grew by " + human_bytes(after - before) +
+                                ", and the small objects in them are"
+                          : "Python's small objects are";
+  step += " not recorded one by one: mla run --python objects";
   if (snapshot.status == ProcessStatus::kAlive) {
     step += ", or mla py " + std::to_string(snapshot.process.pid);
   }

@@ -41,6 +41,9 @@ Suppressed find_suppressed(const Snapshot& snapshot, Symbolizer& symbolizer,
   for (const SiteHistory& history : snapshot.history) {
     if (history.site_index < has_history.size()) has_history[history.site_index] = true;
   }
+  for (const SiteCohorts& cohorts : snapshot.census.sites) {
+    if (cohorts.site_index < has_history.size()) has_history[cohorts.site_index] = true;
+  }
   for (size_t i = 0; i < snapshot.sites.size(); ++i) {
     const Site& site = snapshot.sites[i];
     if (site.live_bytes == 0 && !has_history[i]) continue;  // adds to no figure
@@ -49,7 +52,7 @@ Suppressed find_suppressed(const Snapshot& snapshot, Symbolizer& symbolizer,
       UsedSuppression& used = found.patterns[p];
       if (!matches(used.suppression, stack)) continue;
       found.pattern_of_site[i] = p;
-      if (site.live_bytes > 0) ++used.sites;
+      ++used.sites;
       used.live_bytes += site.live_bytes;
       break;
     }

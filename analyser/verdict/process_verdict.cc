@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "ledger/ledger.h"
 #include "verdict/assessment.h"
 #include "verdict/busy_window.h"
 
@@ -129,11 +130,12 @@ SeriesVerdict verdict_by_work(const LiveSeries& series, const std::vector<double
   return all > 0 ? series_verdict(t, bytes, {}, options) : SeriesVerdict{};
 }
 
-// From the second eighth of the window to its last one: start-up is left out.
-double growth_per_hour(const LiveSeries& series) {
+// From the second eighth of the window to its last one: start-up is left out, and so is what comes
+// after the last census: a program frees at its end.
+double growth_per_hour(const LiveSeries& series, double end_s) {
   if (series.t_s.empty()) return 0;
   const double begin = series.t_s.front();
-  const double eighth = (series.t_s.back() - begin) / 8;
+  const double eighth = (std::min(end_s, series.t_s.back()) - begin) / 8;
   const auto mean = [&series](double from, double to) {
     double sum = 0;
     double count = 0;
@@ -149,6 +151,21 @@ double growth_per_hour(const LiveSeries& series) {
   return eighth > 0 && std::isfinite(growth) ? growth / (6 * eighth) * 3600 : 0;
 }
 
+// Whether both halves of the work grew by about as much, to a factor of 2.5.
+bool grows_evenly(const LiveSeries& series, const std::vector<double>& work) {
+  constexpr double kLeast = 0.4;
+  const double middle = (work.front() + work.back()) / 2;
+  const auto after = std::lower_bound(work.begin(), work.end(), middle);
+  if (after == work.end() || after == work.begin()) return false;
+  const auto i = static_cast<size_t>(after - work.begin());
+  const double span = work[i] - work[i - 1];
+  const double at = std::lerp(series.live_bytes[i - 1], series.live_bytes[i],
+                              span > 0 ? (middle - work[i - 1]) / span : 1);
+  const double older = at - series.live_bytes.front();
+  const double younger = series.live_bytes.back() - at;
+  return older > 0 && younger > 0 && younger >= kLeast * older && older >= kLeast * younger;
+}
+
 // A process with nothing to do is not told to go on doing it.
 void say_idle(const Snapshot& snapshot, SeriesVerdict& verdict) {
   if (verdict.verdict != VerdictClass::kInsufficient || verdict.n_eff > 0) return;
@@ -162,7 +179,8 @@ void say_idle(const Snapshot& snapshot, SeriesVerdict& verdict) {
   verdict.more_hours.reset();
 }
 
-void let_sites_account(const VerdictOptions& options, ProcessVerdict& found) {
+void let_sites_account(const LiveSeries& series, const VerdictOptions& options,
+                       ProcessVerdict& found) {
   if (found.process.verdict != VerdictClass::kInsufficient || found.hours < kLeastHours) {
     return;
   }
@@ -170,12 +188,13 @@ void let_sites_account(const VerdictOptions& options, ProcessVerdict& found) {
   size_t count = 0;
   for (const SiteVerdict& site : found.sites) {  // the fastest come first
     if (site.verdict.verdict != VerdictClass::kLeak || count == kFewSites) break;
+    if (!site.ruling.with_work) continue;
     ++count;
     rate.value += site.verdict.rate.value;
     rate.low += site.verdict.rate.low;
     rate.high += site.verdict.rate.high;
   }
-  const double growth = growth_per_hour(found.series);
+  const double growth = growth_per_hour(series, found.census_s);
   if (count == 0 || rate.value <= options.tolerance_bytes_per_hour || growth <= 0 ||
       rate.value < kAccountedFor * growth) {
     return;
@@ -191,12 +210,12 @@ void let_sites_account(const VerdictOptions& options, ProcessVerdict& found) {
 }
 
 // Of what the process grew, if that is more than what the sites that leak did.
-void share_growth(ProcessVerdict& found) {
+void share_growth(const LiveSeries& series, ProcessVerdict& found) {
   double all = 0;
   for (const SiteVerdict& site : found.sites) {
     if (site.verdict.verdict == VerdictClass::kLeak) all += site.verdict.rate.value;
   }
-  all = std::max(all, growth_per_hour(found.series));
+  all = std::max(all, growth_per_hour(series, found.census_s));
   for (SiteVerdict& site : found.sites) {
     const bool leaks = site.verdict.verdict == VerdictClass::kLeak;
     site.growth_share = leaks && all > 0 ? site.verdict.rate.value / all : 0;
@@ -260,11 +279,15 @@ SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& optio
   const SeriesVerdict by_bytes = verdict_by_work(series, series.allocated_bytes, options);
   const bool with_count = by_count.verdict == VerdictClass::kLeak;
   const bool with_bytes = by_bytes.verdict == VerdictClass::kLeak;
-  if (short_of_information && with_count && with_bytes) return by_count;
+  const bool even =
+      grows_evenly(series, series.allocations) || grows_evenly(series, series.allocated_bytes);
+  if (short_of_information && with_count && with_bytes && even) return by_count;
   const auto denies = [](const SeriesVerdict& by_work) {
     return by_work.verdict != VerdictClass::kLeak && by_work.n_eff >= kLeastEffective;
   };
-  if (leak && (with_count || with_bytes) && !denies(by_count) && !denies(by_bytes)) return by_time;
+  if (leak && even && (with_count || with_bytes) && !denies(by_count) && !denies(by_bytes)) {
+    return by_time;
+  }
   return leak ? open(by_time, "it grows with time, but not with the work done") : by_time;
 }
 
@@ -290,6 +313,8 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
   std::vector<SiteVerdict> sites;
   std::vector<double> p_values;
   for (const auto& [index, site] : by_site) {
+    // Who finds no room in Python's arenas gets another one: that is not who keeps the objects.
+    if (is_python_arena(snapshot, snapshot.sites[index])) continue;
     if (site.verdict.n_eff > 0 || site.cohorts) p_values.push_back(site.verdict.p_value);
     if (is_shown(site.verdict)) sites.push_back(site);
   }
@@ -303,8 +328,8 @@ std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot) {
   return sites;
 }
 
-void weigh_sites(const VerdictOptions& options, ProcessVerdict& found) {
-  let_sites_account(options, found);
+void weigh_sites(const LiveSeries& series, const VerdictOptions& options, ProcessVerdict& found) {
+  let_sites_account(series, options, found);
   const bool settled = found.process.verdict == VerdictClass::kLeak || found.hours >= kSureHours;
   for (SiteVerdict& site : found.sites) {
     if (settled || site.verdict.verdict != VerdictClass::kLeak) continue;
@@ -312,7 +337,7 @@ void weigh_sites(const VerdictOptions& options, ProcessVerdict& found) {
     site.verdict.reason = "blocks stay, but so they do in a job that is not done yet";
     site.verdict.probability = kGrowsWithTimeOnly;
   }
-  share_growth(found);
+  share_growth(series, found);
 }
 
 ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& options) {
@@ -321,6 +346,9 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
   found.process = live_verdict(found.series, options);
   say_idle(snapshot, found.process);
   const double active_hours = static_cast<double>(snapshot.census.active_ns) / 3.6e12;
+  found.census_s = snapshot.census.censuses == 0
+                       ? HUGE_VAL
+                       : static_cast<double>(snapshot.census.t_ns) / kNsPerSecond;
   found.hours = std::max(found.process.hours, active_hours);
   const VerdictClass verdict = found.process.verdict;
   if (verdict != VerdictClass::kLeak && verdict != VerdictClass::kInsufficient &&
@@ -329,7 +357,7 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
     found.process.reason = "four times as much memory is resident as is alive";
   }
   found.sites = site_verdicts(snapshot);
-  weigh_sites(options, found);
+  weigh_sites(found.series, options, found);
   return found;
 }
 

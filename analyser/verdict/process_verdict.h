@@ -42,7 +42,8 @@ struct SiteVerdict {
 
 struct ProcessVerdict {
   LiveSeries series;
-  double hours = 0;  // of the run that was judged
+  double hours = 0;     // of the run that was judged
+  double census_s = 0;  // time of the last census; infinite if there is none
   SeriesVerdict process;
   // Sites that leak, by rate; then those that still grow, and those that are insufficient and grew.
   // A site is judged by its cohorts where there are enough of its blocks, else by its history.
@@ -55,10 +56,12 @@ struct ProcessVerdict {
 std::vector<SiteVerdict> site_verdicts(const Snapshot& snapshot);
 
 // A process whose samples leave it open is a leak if up to five call sites are, in a minute or
-// more, that account for half of its growth: they are seen by their blocks, however noisy the sum
-// of all sites is. The rate is theirs. If it is no leak after less than ten minutes, its sites are
-// still growing at most: a job that is not done, as a compiler's, keeps blocks as a leak does.
-void weigh_sites(const VerdictOptions& options, ProcessVerdict& found);
+// more, that account for half of its growth and keep pace with its work: they are seen by their
+// blocks, however noisy the sum of all sites is. The rate is theirs. If it is no leak after less
+// than ten minutes, its sites are still growing at most: a job that is not done, as a compiler's,
+// keeps blocks as a leak does.
+// `series` is what the verdict is of: all, or what suppressed sites leave.
+void weigh_sites(const LiveSeries& series, const VerdictOptions& options, ProcessVerdict& found);
 
 // All of it. The options hold for the process; a site that leaks is one at any rate.
 ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& options = {});

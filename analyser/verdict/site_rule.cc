@@ -188,6 +188,18 @@ struct Pace {
   double before_share;
 
   bool has_ended() const { return younger < kLeastShare * older || last < kLeastShare * younger; }
+  // Unless two neighbours differ by more, and by more than chance.
+  bool is_even(double spread) const {
+    const auto differ = [spread](double less, double less_share, double more, double more_share) {
+      const double gap = kLeastShare * more - less;
+      const double error =
+          std::sqrt(spread * (less / less_share + kLeastShare * kLeastShare * more / more_share));
+      return gap > 0 && gap > kSlowingErrors * error;
+    };
+    const double half = before_share / 2;
+    return !differ(younger, half, older, half) && !differ(older, half, younger, half) &&
+           !differ(last, last_share, younger, half) && !differ(younger, half, last, last_share);
+  }
   bool slows_down(double spread) const {
     const double before = (older + younger) / 2;
     const double error = std::sqrt(spread * (last / last_share + before / before_share));
@@ -225,6 +237,8 @@ SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t fre
   judge_age(ruling, site, run, recorded_of(site, freed));
   const Pace by_time = pace_by_time(ruling);
   const Pace by_work = pace_by_work(ruling, site, run, work_done);
+  const double spread = overdispersion(site, run);
+  ruling.with_work = by_work.is_even(spread);
   if (by_time.has_ended() && by_work.has_ended()) {
     ruling.verdict = VerdictClass::kBounded;
     ruling.reason = "blocks that stay were born early in the run";
@@ -249,7 +263,6 @@ SiteRuling site_ruling(const SiteCohorts& site, uint64_t active_ns, uint64_t fre
     ruling.p_value = 1;
     return ruling;
   }
-  const double spread = overdispersion(site, run);
   if (by_time.slows_down(spread) && by_work.slows_down(spread)) {
     ruling.verdict = VerdictClass::kGrowing;
     ruling.reason = "blocks stay, but ever fewer of them";

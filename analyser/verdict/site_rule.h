@@ -24,6 +24,8 @@ struct SiteRuling {
   // added, so that it is about the upper end of a 95 % interval (0 seen: fewer than 3).
   double hazard = 0;
   double hazard_age = 0;
+  // Survivors were born as fast, to a factor of 2.5, by the work done in all three stretches.
+  bool with_work = false;
   bool they_die = false;  // significantly more old blocks than tolerated
   // Recorded survivors born in the older and younger half of the middle age (12.5 to 43.75 and
   // 43.75 to 75 % of the run), and in its last quarter.

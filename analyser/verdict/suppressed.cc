@@ -73,12 +73,17 @@ SuppressedGrowth leave_out(const Snapshot& snapshot, const std::vector<bool>& su
   LiveSeries& rest = m.all;
   for (size_t i = 0; i < rest.t_s.size(); ++i) rest.live_bytes[i] -= m.suppressed_bytes[i];
   found.process = live_verdict(rest, options);
-  weigh_sites(options, found);
+  found.sites = site_verdicts(snapshot);
+  std::erase_if(found.sites, is_suppressed);
   const bool others_leak = std::any_of(
       found.sites.begin(), found.sites.end(),
       [](const SiteVerdict& site) { return site.verdict.verdict == VerdictClass::kLeak; });
-  if (leaked && !others_leak && found.process.verdict == VerdictClass::kInsufficient &&
-      result.growth_share >= kExplained) {
+  weigh_sites(rest, options, found);
+  const double hours = (rest.t_s.back() - rest.t_s.front()) / 3600;
+  const bool tolerable = options.tolerance_bytes_per_hour == 0 ||
+                         all - grown <= options.tolerance_bytes_per_hour * hours;
+  if (leaked && !others_leak && tolerable && result.growth_share >= kExplained &&
+      found.process.verdict == VerdictClass::kInsufficient) {
     found.process.verdict = VerdictClass::kStable;
     found.process.reason = "the suppressed call sites explain the growth";
     found.process.more_hours.reset();

@@ -266,7 +266,9 @@ void cohorts_at_exit() {
   if (budget > kMostExitNs) budget = kMostExitNs;
   // Once more for the sites that the first one gave a row: a short run may have had no other.
   for (int i = 0; i < 2 && !frees && (i == 0 || work->table.has_new_rows()); ++i) {
-    if (!begin(sys::now_ns(CLOCK_MONOTONIC), false) || !go_on(budget / 2)) break;
+    // One that is under way is finished: begun anew, it would know half of the one before.
+    if (work->phase == Phase::kIdle && !begin(sys::now_ns(CLOCK_MONOTONIC), false)) break;
+    if (!go_on(budget / 2)) break;
   }
   rest();
   busy.store(0, std::memory_order_release);

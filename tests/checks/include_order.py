@@ -4,7 +4,7 @@
   hooks -> python -> capture -> segment -> format <- reader <- symbols <- stacks
                                                           <- series, ledger, history, verdict
                                                           <- report <- notify <- watch <- tools
-  comparison includes nothing of ours; verdict, report and tools include it
+  comparison includes nothing of ours; verdict, report and tools include it; verdict includes ledger
 """
 import os
 import re
@@ -29,7 +29,7 @@ MAY_INCLUDE = {
     "analyser/stacks": READERS | {"symbols"},
     "analyser/ledger": READERS,
     "analyser/comparison": set(),
-    "analyser/verdict": READERS | {"comparison"},
+    "analyser/verdict": READERS | {"comparison", "ledger"},
     "analyser/history": READERS,
     "analyser/report": READERS | ANALYSES,
     "analyser/notify": READERS | {"history", "report"},

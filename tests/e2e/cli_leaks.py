@@ -185,7 +185,7 @@ class Leaks(CommandLineTest):
         for arguments, word in (
                 (["--invalid-count", "10"], "--rule founding"),
                 (["--rule", "founding", "--fail-on", "1M"], "--fail-on"),
-                (["--fail-on", "fast"], "no amount"),
+                (["--fail-on", "fast"], "no rate"),
                 (["--fail-on", "1M/y"], "no rate"),
                 (["--limit", "-1"], "no amount")):
             with self.subTest(arguments=arguments):
