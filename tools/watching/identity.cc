@@ -110,7 +110,7 @@ std::string command_of(const std::vector<std::string>& arguments) {
 
 std::string build_of(pid_t pid, const std::vector<std::string>& arguments) {
   const std::string directory = "/proc/" + std::to_string(pid);
-  const std::string program = program_id(directory + "/exe");
+  std::string program = program_id(directory + "/exe");
   const auto script = script_of(arguments, program_of(pid));
   if (!script || script->is_module) return program;
   // As the process sees it: in its directory, and in its root.
