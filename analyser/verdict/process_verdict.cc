@@ -264,8 +264,7 @@ SeriesVerdict live_verdict(const LiveSeries& series, const VerdictOptions& optio
     verdict.then_detectable_bytes_per_hour = 0;
     return verdict;
   };
-  const SeriesVerdict by_time =
-      series_verdict(series.t_s, series.live_bytes, series.rss_bytes, options);
+  SeriesVerdict by_time = series_verdict(series.t_s, series.live_bytes, series.rss_bytes, options);
   const bool leak = by_time.verdict == VerdictClass::kLeak;
   const bool short_of_information = by_time.n_eff < kLeastEffective;
   if (by_time.n_eff == 0 || by_time.hours > kSureHours) return by_time;
