@@ -73,10 +73,11 @@ TEST_F(Refusal, SaysWhatTheFileIs) {
   EXPECT_EQ(why("/proc/self/exe"), "is a program or library (ELF), not a recording");
   std::string bytes = rich();
   EXPECT_EQ(why_bytes(bytes), "accepted");
-  bytes[8] = 5;
-  EXPECT_EQ(why_bytes(bytes), "has format version 5, this mla reads version 4");
-  bytes[8] = 3;
-  EXPECT_EQ(why_bytes(bytes), "has format version 3, this mla reads version 4");
+  for (const uint32_t other : {format::kVersion + 1, format::kVersion - 1}) {
+    bytes[8] = static_cast<char>(other);
+    EXPECT_EQ(why_bytes(bytes), "has format version " + std::to_string(other) +
+                                    ", this mla reads version " + std::to_string(format::kVersion));
+  }
   bytes[8] = static_cast<char>(format::kVersion);
   bytes[16] = 7;
   EXPECT_EQ(why_bytes(bytes), "has a damaged header: its sizes are not those of its version");

@@ -144,6 +144,7 @@ complete -c mla -n $watch -l notify -x -a 'webhook: wecom: slack: mail: exec:' -
 complete -c mla -n $watch -l message -x -d 'The text of notifications'
 complete -c mla -n $watch -l link-base -x -d 'The address of {link}'
 complete -c mla -n $watch -l retry -x -d 'Seconds until the next attempt'
+complete -c mla -n $watch -l timeout -x -d 'Seconds an attempt may take'
 complete -c mla -n $watch -l dry-run -d 'Print what would be sent'
 
 set -l history '__fish_seen_subcommand_from history'
