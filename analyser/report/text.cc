@@ -280,7 +280,7 @@ class TextReport {
     out_ << '\n';
     if (site.overflow) {
       out_ << "      events of all call sites that found no room in the recording\n";
-    } else if (site.native == 0) {
+    } else if (site.native == 0 && site.python == 0) {
       out_ << "      no stack was recorded\n";
     } else {
       const SiteStack stack = symbolizer_.stack_of(site);

@@ -73,7 +73,7 @@ void advance(uint64_t now) {
   const uint64_t gap = now - seen < most ? now - seen : most;
   const uint32_t label = format::birth_label(active_ns.fetch_add(gap, kRelaxed) + gap);
   const uint32_t before = live_map.birth_label();
-  if (label == before) return;
+  if (label <= before) return;  // lower: another thread was faster
   const uint64_t t = now - segment.header().start_monotonic_ns;
   for (uint32_t l = before + 1; l <= label; ++l) born_ns[l].store(t, kRelaxed);
   set_birth_label(label);
@@ -240,6 +240,7 @@ void cohorts_if_due(uint64_t now) {
   const bool asked = requested();
   if (work->phase == Phase::kIdle && !begin(sys::now_ns(CLOCK_MONOTONIC), asked)) {
     next_slice_ns.store(now + 60'000'000'000, kRelaxed);  // no memory
+    h.request.fetch_and(~static_cast<uint64_t>(Request::kCensus), kRelaxed);
   }
   work->asked |= asked;
   if (work->phase != Phase::kIdle && go_on(kSliceNs) && asked) {
