@@ -57,8 +57,7 @@ Json history_json(const Snapshot& snapshot) {
   for (const SiteHistory& of_site : snapshot.history) ordered.push_back(&of_site);
   std::sort(ordered.begin(), ordered.end(),
             [](const auto* a, const auto* b) { return a->site_index < b->site_index; });
-  Json history{
-      {"site", Json::array()}, {"t_s", Json::array()}, {"live_bytes", Json::array()}};
+  Json history{{"site", Json::array()}, {"t_s", Json::array()}, {"live_bytes", Json::array()}};
   for (const SiteHistory* of_site : ordered) {
     for (const SiteHistoryPoint& point : of_site->points) {
       history["site"].push_back(of_site->site_index);
@@ -72,17 +71,16 @@ Json history_json(const Snapshot& snapshot) {
 Json timeline_json(const Snapshot& snapshot) {
   const std::vector<TimelinePoint>& all = snapshot.timeline;
   using Point = TimelinePoint;
-  return {{"t_s", column(all, [](const Point& p) { return seconds(p.t_ns); })},
-          {"rss_bytes", column(all,
-                               [](const Point& p) {
-                                 return p.rss_bytes == 0 ? Json() : Json(p.rss_bytes);
-                               })},
-          {"anon_bytes", column(all, [](const Point& p) { return p.anon_bytes; })},
-          {"live_bytes", column(all, [](const Point& p) { return p.live_bytes; })},
-          {"live_count", column(all, [](const Point& p) { return p.live_count; })},
-          {"alloc_bytes", column(all, [](const Point& p) { return p.alloc_bytes; })},
-          {"alloc_count", column(all, [](const Point& p) { return p.alloc_count; })},
-          {"mapped_bytes", column(all, [](const Point& p) { return p.mapped_bytes; })}};
+  return {
+      {"t_s", column(all, [](const Point& p) { return seconds(p.t_ns); })},
+      {"rss_bytes",
+       column(all, [](const Point& p) { return p.rss_bytes == 0 ? Json() : Json(p.rss_bytes); })},
+      {"anon_bytes", column(all, [](const Point& p) { return p.anon_bytes; })},
+      {"live_bytes", column(all, [](const Point& p) { return p.live_bytes; })},
+      {"live_count", column(all, [](const Point& p) { return p.live_count; })},
+      {"alloc_bytes", column(all, [](const Point& p) { return p.alloc_bytes; })},
+      {"alloc_count", column(all, [](const Point& p) { return p.alloc_count; })},
+      {"mapped_bytes", column(all, [](const Point& p) { return p.mapped_bytes; })}};
 }
 
 Json buckets_json(const Ledger& ledger) {

@@ -148,7 +148,10 @@ export class Model {
   readonly end: number;
   private readonly historyAt: Map<number, [begin: number, end: number]> = new Map();
 
+  private readonly noted: number[];  // the times of the history
+
   constructor(readonly data: Report) {
+    this.noted = [...new Set(data.history.t_s)].sort((a, b) => a - b);
     this.siteCount = data.sites.id.length;
     this.end = Math.max(data.recording.duration_s, data.timeline.t_s.at(-1) ?? 0);
     const { site } = data.history;
@@ -208,8 +211,9 @@ export class Model {
     return stack.length ? this.sourceOf(stack[this.placeIn(stack)]) : "";
   }
 
-  // Live bytes of a site at a time; null where the recording does not say. It has a history of a
-  // site only while that was among the largest; between two points it is interpolated.
+  // Live bytes of a site at a time; null where the recording does not say. At a few times it noted
+  // the largest sites: between two of them the figures are interpolated. Before it was first noted
+  // a site was small, or not there.
   liveAt(site: number, t: number): number | null {
     const { sites, history } = this.data;
     if (t >= this.end) return sites.live_bytes[site];
@@ -217,7 +221,12 @@ export class Model {
     const range = this.historyAt.get(site);
     if (!range) return null;
     let [low, high] = range;
-    if (t < history.t_s[low]) return null;
+    const first = history.t_s[low];
+    if (t < first) {
+      const before = this.noted[this.noted.indexOf(first) - 1] ?? 0;
+      const begin = Math.max(before, sites.first_seen_s[site]);
+      return t > begin ? (history.live_bytes[low] * (t - begin)) / (first - begin) : 0;
+    }
     while (high - low > 1) {
       const middle = (low + high) >> 1;
       if (history.t_s[middle] <= t) low = middle;

@@ -95,15 +95,16 @@ function chartOf(model: Model): HTMLElement | null {
   const { verdict_series: series, verdict } = model.data;
   if (series.t_s.length < 2) return null;
   const segment = verdict.segment_s;
+  const whole = series.t_s[series.t_s.length - 1] - series.t_s[0];
+  const note = segment && segment[1] - segment[0] < 0.98 * whole ? "Shaded: the time the rate is of." : "";
   const chart = new Chart({
     label: `What the verdict was made from: live bytes over ${duration(series.t_s[series.t_s.length - 1])}`,
     times: series.t_s,
     lines: [{ label: "live bytes, judged", values: series.live_bytes, colour: "c-live" }],
     height: 200,
     range: { from: series.t_s[0], to: series.t_s[series.t_s.length - 1] },
-    shade: () => (segment ? { from: segment[0], to: segment[1] } : null),
+    shade: () => (segment && note ? { from: segment[0], to: segment[1] } : null),
   });
-  const note = segment ? "Shaded: the time the rate is of." : "";
   return h("div", {}, h("h3", {}, "What was judged"), chart.element, h("p", { class: "note" }, note));
 }
 
