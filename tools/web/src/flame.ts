@@ -120,8 +120,8 @@ export class Flame {
         this.search,
         this.found,
       ),
-      this.canvas,
       this.details,
+      this.canvas,
       this.note,
     );
     this.canvas.addEventListener("keydown", (event) => this.key(event));
@@ -201,6 +201,8 @@ export class Flame {
         this.focused = d;
         this.say(this.describe(d.data));
       });
+    // Not in the package's types.
+    (this.graph as unknown as { resetHeightOnZoom: (on: boolean) => void }).resetHeightOnZoom(true);
     const selection = select(this.canvas).datum(tree.root);
     (this.graph as unknown as (s: unknown) => void)(selection);
     this.root = selection.datum() as unknown as Drawn;

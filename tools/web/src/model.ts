@@ -211,6 +211,22 @@ export class Model {
     return stack.length ? this.sourceOf(stack[this.placeIn(stack)]) : "";
   }
 
+  // Whether a site has a frame with this text, in lower case, in its function, source or module.
+  // Each frame and each node of the trie is looked at once, however many sites there are.
+  search(wanted: string): (site: number) => boolean {
+    const { strings, frames, stacks, sites } = this.data;
+    const inFrame = frames.function.map((name, frame) => {
+      if (frame === 0) return false;
+      const source = `${strings[frames.file[frame]]}:${frames.line[frame]}`;
+      return `${strings[name]}\n${source}\n${strings[frames.module[frame]]}`.toLowerCase().includes(wanted);
+    });
+    const inStack = new Uint8Array(stacks.parent.length);
+    for (let node = 1; node < inStack.length; ++node) {
+      inStack[node] = inStack[stacks.parent[node]] || inFrame[stacks.frame[node]] ? 1 : 0;
+    }
+    return (site) => inStack[sites.stack[site]] === 1;
+  }
+
   // Live bytes of a site at a time; null where the recording does not say. At a few times it noted
   // the largest sites: between two of them the figures are interpolated. Before it was first noted
   // a site was small, or not there.
@@ -246,13 +262,11 @@ export class Model {
     return from === null || to === null ? null : to - from;
   }
 
-  // What growth is shown of while nothing is selected: where the verdict took its rate, else all
-  // but the first quarter, which is starting up.
+  // What growth is shown of while nothing is selected: all but the first quarter, which is starting
+  // up, and of a leak where the verdict took its rate.
   defaultRange(): TimeRange {
     const { verdict } = this.data;
-    if (verdict.verdict === "leak" && verdict.segment_s) {
-      return { from: verdict.segment_s[0], to: this.end };
-    }
-    return { from: this.end / 4, to: this.end };
+    const segment = verdict.verdict === "leak" ? (verdict.segment_s?.[0] ?? 0) : 0;
+    return { from: Math.max(this.end / 4, segment), to: this.end };
   }
 }

@@ -29,7 +29,6 @@ export class Sites {
   private focus = 0;
   private printing = false;
   private readonly names: string[] = [];
-  private readonly haystack: string[] = [];
   private readonly body = h("div", { class: "rows", role: "rowgroup" });
   private readonly scroll: HTMLElement;
   private readonly head = h("div", { class: "row head", role: "row" });
@@ -138,24 +137,14 @@ export class Sites {
     return (this.names[site] ??= this.model.nameOf(site));
   }
 
-  private words(site: number): string {
-    if (this.haystack[site] === undefined) {
-      const { strings, frames } = this.model.data;
-      const parts = this.model
-        .stackOf(site, "all")
-        .map((f) => `${strings[frames.function[f]]} ${strings[frames.file[f]]}:${frames.line[f]} ${strings[frames.module[f]]}`);
-      this.haystack[site] = parts.join("\n").toLowerCase();
-    }
-    return this.haystack[site];
-  }
-
   private update(): void {
     const wanted = this.filter.value.trim().toLowerCase();
     const column = this.columns.find(({ id }) => id === this.sortBy) ?? this.columns[1];
+    const found = wanted ? this.model.search(wanted) : null;
     const chosen: number[] = [];
     for (let site = 0; site < this.model.siteCount; ++site) {
       if (this.range && !this.model.growth(site, this.range)) continue;
-      if (wanted && !this.words(site).includes(wanted)) continue;
+      if (found && !found(site)) continue;
       chosen.push(site);
     }
     const keys = new Map(chosen.map((site) => [site, column.value(site)]));

@@ -109,32 +109,51 @@ function chartOf(model: Model): HTMLElement | null {
 }
 
 const SHOWN = 8;
+const UNJUDGED_SHOWN = 3;
+
+function siteLine(model: Model, site: number, badge: string, facts: string, showSite: (site: number) => void): HTMLElement {
+  return h(
+    "li",
+    {},
+    h("span", { class: `badge ${badge === "leak" ? "bad" : "warn"}` }, badge),
+    button(model.nameOf(site), () => showSite(site), { class: "link", title: "Show its stack" }),
+    h("span", { class: "source" }, model.placeOf(site)),
+    h("span", { class: "facts" }, `live ${bytes(model.data.sites.live_bytes[site])}${facts}`),
+  );
+}
 
 function growing(model: Model, showSite: (site: number) => void): HTMLElement {
-  const { growing: all } = model.data;
+  const { growing: all, verdict } = model.data;
   const element = h("div", { class: "growing" }, h("h3", {}, "Where it grows"));
   if (all.length === 0) {
-    append(element, h("p", {}, "No call site is known to grow."));
+    append(element, h("p", {}, "No call site is known to grow steadily."));
+    if (verdict.verdict === "leak" || verdict.verdict === "insufficient") append(element, grewMost(model, showSite));
     return element;
   }
   const list = h("ol", {});
   for (const one of all.slice(0, SHOWN)) {
-    const where = model.placeOf(one.site);
     const share = one.growth_share > 0 ? `, ${percent(one.growth_share, 1)} of the growth` : "";
     const speed = one.rate_bytes_per_hour ? `, ${rate(one.rate_bytes_per_hour.value)}` : "";
-    append(
-      list,
-      h(
-        "li",
-        {},
-        h("span", { class: `badge ${one.verdict === "leak" ? "bad" : "warn"}` }, one.verdict),
-        button(model.nameOf(one.site), () => showSite(one.site), { class: "link", title: "Show its stack" }),
-        h("span", { class: "source" }, where),
-        h("span", { class: "facts" }, `live ${bytes(model.data.sites.live_bytes[one.site])}${speed}${share}`),
-      ),
-    );
+    append(list, siteLine(model, one.site, one.verdict, speed + share, showSite));
   }
   append(element, list);
   if (all.length > SHOWN) append(element, h("p", { class: "note" }, `${counted(all.length - SHOWN, "more call site")}.`));
   return element;
+}
+
+// Where no site could be judged: those that are larger than they were.
+function grewMost(model: Model, showSite: (site: number) => void): HTMLElement | null {
+  const range = model.defaultRange();
+  const grown = model.data.sites.id
+    .map((_, site) => ({ site, growth: model.growth(site, range) ?? 0 }))
+    .filter(({ growth }) => growth > 0)
+    .sort((a, b) => b.growth - a.growth)
+    .slice(0, UNJUDGED_SHOWN);
+  if (grown.length === 0) return null;
+  const span = `from ${duration(range.from)} to ${duration(range.to)}`;
+  const list = h("ol", { "aria-label": `Grew most ${span}` });
+  for (const { site, growth } of grown) {
+    append(list, siteLine(model, site, "grew most", `, ${bytes(growth)} more ${span}`, showSite));
+  }
+  return list;
 }
