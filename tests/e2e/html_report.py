@@ -267,6 +267,16 @@ class Driven(harness.Case):
         self.assertEqual(b.run("document.documentElement.dataset.theme"), "light")
         self.assertEqual(b.run(count_of(".sites .rows .row")), 40)
         b.run("dispatchEvent(new Event('afterprint'))")
+        # Printing does not wait for what is drawn in a moment.
+        drawn = b.run("""dispatchEvent(new Event('beforeprint')),
+            [...document.querySelectorAll('.flame g.frame')].map(g => [
+                g.querySelector('div').textContent, +g.querySelector('rect').getAttribute('width'),
+                +g.getAttribute('width')])""")
+        self.assertIn("grow", [name for name, _, _ in drawn])
+        for name, width, wanted in drawn:
+            self.assertAlmostEqual(width, wanted, delta=0.1, msg=name)
+            self.assertLess(width, 700)
+        b.run("dispatchEvent(new Event('afterprint'))")
         self.assertEqual(b.run("document.documentElement.dataset.theme"), "dark")
         if shutil.which("pdftotext"):
             path = self.path("report.pdf")

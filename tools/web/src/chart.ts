@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import { axisDuration, bytes, duration } from "./format";
 import type { TimeRange } from "./model";
-import { colour, onPrint, onTheme } from "./page";
+import { colour, isPrinting, onTheme, PAPER_WIDTH } from "./page";
 
 export interface Line {
   label: string;
@@ -41,7 +41,6 @@ export class Chart {
     this.element.setAttribute("role", "img");
     this.element.setAttribute("aria-label", options.label);
     onTheme(() => this.draw());
-    onPrint(() => this.draw());
     new ResizeObserver(() => {
       if (Math.abs(this.element.clientWidth - this.drawnWidth) > 1) this.draw();
     }).observe(this.element);
@@ -56,10 +55,11 @@ export class Chart {
   }
 
   private draw(): void {
-    const width = this.element.clientWidth;
-    if (width === 0) return;
+    const room = this.element.clientWidth;
+    if (room === 0) return;
     this.plot?.destroy();
-    this.drawnWidth = width;
+    this.drawnWidth = room;
+    const width = isPrinting() ? PAPER_WIDTH : room;
     const { times, lines, height, range } = this.options;
     const axis: uPlot.Axis = {
       stroke: colour("faint"),

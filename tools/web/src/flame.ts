@@ -1,14 +1,15 @@
 // The flame graph: d3-flame-graph on the tree of flame_tree.ts, with controls and keys.
-import { flamegraph } from "d3-flame-graph";
+import flamegraph, { type FlameGraph } from "d3-flame-graph/src/flamegraph.js";
 import { select } from "d3-selection";
+import { timerFlush } from "d3-timer";
 import { button, choice, h, section } from "./dom";
 import { type FlameNode, flameTree, type Metric } from "./flame_tree";
 import { bytes, counted, duration, percent } from "./format";
 import { Kind, type Model, type TimeRange, type View } from "./model";
-import { onPrint, onTheme, shortcut, theme } from "./page";
+import { isPrinting, onTheme, PAPER_WIDTH, shortcut, theme } from "./page";
 
 // What d3-flame-graph makes of a node.
-interface Drawn {
+export interface Drawn {
   data: FlameNode;
   id: number;
   parent: Drawn | null;
@@ -19,6 +20,7 @@ interface Drawn {
 }
 
 const CELL = 20;
+const TRANSITION_STEPS = 4;  // scheduled, started, ticked, ended
 
 function hash(text: string): number {
   let value = 0;
@@ -45,7 +47,7 @@ export class Flame {
   private view: View;
   private inverted = false;
   private range: TimeRange | null = null;
-  private graph: ReturnType<typeof flamegraph> | null = null;
+  private graph: FlameGraph<Drawn> | null = null;
   private root: Drawn | null = null;
   private focused: Drawn | null = null;
   private zoomed = false;
@@ -133,7 +135,6 @@ export class Flame {
     });
     shortcut("0", "flame graph: show all", () => this.resetZoom());
     onTheme(() => this.draw());
-    onPrint(() => this.draw());
     new ResizeObserver(() => {
       if (Math.abs(this.canvas.clientWidth - this.drawnWidth) > 1) this.draw();
     }).observe(this.canvas);
@@ -167,9 +168,10 @@ export class Flame {
   }
 
   private draw(): void {
-    const width = this.canvas.clientWidth;
-    if (width === 0) return;
-    this.drawnWidth = width;
+    const room = this.canvas.clientWidth;
+    if (room === 0) return;
+    this.drawnWidth = room;
+    const width = isPrinting() ? PAPER_WIDTH : room;
     const range = this.range ?? this.model.defaultRange();
     const tree = flameTree(this.model, this.values(range), this.view, this.inverted);
     this.total = tree.root.value;
@@ -184,29 +186,30 @@ export class Flame {
       this.canvas.append(h("p", { class: "empty" }, `No call site has ${this.metricWords()}.`));
       return;
     }
-    this.graph = flamegraph()
+    this.graph = flamegraph<Drawn>()
       .width(width)
       .cellHeight(CELL)
       .minFrameSize(1)
+      .resetHeightOnZoom(true)
       .transitionDuration(0)
       .inverted(true)
-      .sort((a: unknown, b: unknown) => (b as Drawn).data.value - (a as Drawn).data.value)
-      .label((d: Drawn) => this.describe(d.data))
-      .setColorMapper((d: Drawn) => frameColour(d.data, d === this.focused || d.highlight === true))
-      .setSearchMatch((d: Drawn, term: string) => matches(d.data, term))
-      .setSearchHandler((results: Drawn[], sum: number) => this.report(results, sum))
-      .setDetailsHandler((text: string | null) => this.say(text))
-      .onClick((d: Drawn) => {
+      .sort((a, b) => b.data.value - a.data.value)
+      .label((d) => this.describe(d.data))
+      .setColorMapper((d) => frameColour(d.data, d === this.focused || d.highlight === true))
+      .setSearchMatch((d, term) => matches(d.data, term))
+      .setSearchHandler((results, sum) => this.report(results, sum))
+      .setDetailsHandler((text) => this.say(text))
+      .onClick((d) => {
         this.zoomed = d.parent !== null;
         this.focused = d;
         this.say(this.describe(d.data));
       });
-    // Not in the package's types.
-    (this.graph as unknown as { resetHeightOnZoom: (on: boolean) => void }).resetHeightOnZoom(true);
     const selection = select(this.canvas).datum(tree.root);
-    (this.graph as unknown as (s: unknown) => void)(selection);
+    this.graph(selection);
     this.root = selection.datum() as unknown as Drawn;
     this.find();
+    // Widths and labels are set by transitions. What is printed is printed now: not in a moment.
+    for (let i = 0; i < TRANSITION_STEPS; ++i) timerFlush();
   }
 
   private metricWords(): string {
@@ -258,7 +261,7 @@ export class Flame {
   }
 
   private zoomTo(d: Drawn): void {
-    (this.graph as unknown as { zoomTo: (d: Drawn) => void } | null)?.zoomTo(d);
+    this.graph?.zoomTo(d);
   }
 
   private resetZoom(): void {
@@ -280,7 +283,7 @@ export class Flame {
       this.zoomTo(at);
     } else if (target) {
       this.focused = target;
-      (this.graph as unknown as { update: () => void } | null)?.update();
+      this.graph?.update();
       this.say(this.describe(target.data));
     } else if (!event.key.startsWith("Arrow")) {
       return;

@@ -34,6 +34,11 @@ export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
+export const isPrinting = (): boolean => printing;
+
+// Pixels: what A4 and letter have room for. What is drawn before printing cannot measure the paper.
+export const PAPER_WIDTH = 690;
+
 const printListeners: ((printing: boolean) => void)[] = [];
 
 // Called before and after printing, with the page already in the colours of paper.
