@@ -7,7 +7,7 @@ if(MLA_HTML)
     "MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=${mla_library};MLA_PROGRAMS=${mla_programs}")
   # The types of the front end, which the bundler does not look at.
   add_test(NAME web_types
-           COMMAND ${CMAKE_CURRENT_BINARY_DIR}/../tools/web/node_modules/.bin/tsc
-                   --project ${PROJECT_SOURCE_DIR}/tools/web)
+           COMMAND ${PROJECT_BINARY_DIR}/tools/web/node_modules/.bin/tsc
+                   --project ${PROJECT_BINARY_DIR}/tools/web/tsconfig.json)
   set_tests_properties(web_types PROPERTIES LABELS checks)
 endif()

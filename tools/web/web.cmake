@@ -16,6 +16,11 @@ if(MLA_HTML)
   set(web ${CMAKE_CURRENT_LIST_DIR})
   set(web_build ${CMAKE_CURRENT_BINARY_DIR}/web)
   set(web_modules ${web_build}/modules.stamp)
+  # For the compiler of TypeScript, which looks for packages beside the sources.
+  file(WRITE ${web_build}/tsconfig.json
+       "{\"extends\": \"${web}/tsconfig.json\", \"include\": [\"${web}/src\"],\n"
+       " \"compilerOptions\": {\"paths\": {\"*\": "
+       "[\"./node_modules/@types/*\", \"./node_modules/*\"]}}}\n")
   file(GLOB web_sources CONFIGURE_DEPENDS ${web}/src/*.ts ${web}/src/*.css ${web}/src/*.html)
   add_custom_command(
     OUTPUT ${web_modules}

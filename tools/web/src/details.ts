@@ -48,7 +48,8 @@ function bars(ledger: Ledger): HTMLElement {
     bar.style.background = `var(--${colour})`;
     return [label, bytes(value), percent(value, ledger.rss_bytes), h("span", { class: "track" }, bar)];
   });
-  const share = `${((100 * ledger.residual_bytes) / Math.max(ledger.rss_bytes, 1)).toFixed(1)} %`;
+  const sign = ledger.residual_bytes < 0 ? "-" : "";
+  const share = sign + percent(Math.abs(ledger.residual_bytes), ledger.rss_bytes);
   rows.push(["residual", signedBytes(ledger.residual_bytes), share, h("span")]);
   rows.push(["RSS", bytes(ledger.rss_bytes), "100.0 %", h("span")]);
   const element = table("RSS by bucket", ["bucket", "bytes", "of RSS", ""], rows, [1, 2]);
