@@ -4,8 +4,8 @@
 # their scripts; the source directory stays as it is.
 option(MLA_HTML "The HTML reports: building them needs node (18 or later) and npm" ON)
 
-set(MLA_PAGE ${CMAKE_CURRENT_BINARY_DIR}/web_page.cc)
 if(MLA_HTML)
+  set(MLA_PAGE ${CMAKE_CURRENT_BINARY_DIR}/web_page.cc)
   find_program(MLA_NODE NAMES node nodejs)
   find_program(MLA_NPM npm)
   if(NOT MLA_NODE OR NOT MLA_NPM)
@@ -36,6 +36,7 @@ if(MLA_HTML)
     COMMENT "Bundling the page of the HTML reports"
     VERBATIM)
 else()
+  set(MLA_PAGE ${CMAKE_CURRENT_BINARY_DIR}/web_no_page.cc)
   file(WRITE ${MLA_PAGE}
        "#include \"report_html.h\"\nstd::string_view mla::built_in_page() { return {}; }\n")
 endif()
