@@ -96,6 +96,22 @@ class Driven(harness.Case):
         self.browser.prefers("light")
         self.browser.open(self.page)
 
+    def test_recordings_with_next_to_nothing_in_them(self):
+        shutil.rmtree(self.recordings)
+        self.recorded(["/bin/true"])
+        self.recorded([harness.PYTHON, "-c", "import os; os._exit(0)"],
+                      variables={"MLA_SAMPLE": "off"})
+        pages = []
+        for i, recording in enumerate(self.files()):
+            pages.append(self.path("%d.html" % i))
+            subprocess.run([harness.BIN, "report", "--html", pages[-1], recording], check=True)
+        self.assertEqual(len(pages), 2)
+        for page in pages:
+            self.browser.open(page)
+            self.assertEqual(self.browser.run(count_of("section")), 8)
+            self.assertEqual(self.browser.run(count_of(".failed")), 0)
+        self.assertEqual(self.browser.complaints, [])
+
     def shot(self, name):
         if SCREENSHOTS:
             self.browser.screenshot(os.path.join(SCREENSHOTS, name + ".png"))

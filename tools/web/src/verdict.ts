@@ -1,7 +1,7 @@
 // The head of the page: what was recorded, what is wrong with it, and why one may believe it.
 import { Chart } from "./chart";
 import { append, button, definitions, h, section } from "./dom";
-import { bytes, count, counted, duration, percent, rate } from "./format";
+import { bytes, counted, duration, percent, rate } from "./format";
 import type { Model } from "./model";
 
 const WORDS: Record<string, [title: string, tone: string]> = {
@@ -74,11 +74,11 @@ function evidence(text: string): HTMLElement {
 function totals(model: Model): HTMLElement {
   const { totals: t, timeline } = model.data;
   const rss = timeline.rss_bytes.filter((value) => value !== null);
-  const freed = t.alloc_bytes > 0 ? `${percent(t.freed_bytes, t.alloc_bytes)} freed again` : "";
+  const freed = t.alloc_bytes > 0 ? `, ${percent(t.freed_bytes, t.alloc_bytes)} freed again` : "";
   const cards: [string, string, string][] = [
     ["live", bytes(t.live_bytes), `in ${counted(t.live_count, "block")}`],
     ["peak", bytes(t.peak_live_bytes), `after ${duration(t.peak_t_s)}`],
-    ["allocated", bytes(t.alloc_bytes), `${count(t.alloc_count)} times, ${freed}`],
+    ["allocated", bytes(t.alloc_bytes), `${counted(t.alloc_count, "time")}${freed}`],
     ["mapped", bytes(t.mapped_bytes), "by the program, anonymous"],
   ];
   if (t.inherited_bytes > 0) cards.push(["inherited", bytes(t.inherited_bytes), "of its parent, alive"]);
