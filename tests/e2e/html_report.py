@@ -74,6 +74,8 @@ class Page(harness.Case):
         self.assertIn("default-src 'none'", text)
         self.assertNotIn("unsafe", re.search(r"Content-Security-Policy[^>]*>", text).group())
         self.assertNotIn("owned", text)
+        for package in ("uplot", "d3-flame-graph", "d3-selection"):
+            self.assertRegex(text, r"\n%s [\d.]+\n\n.*(License|LICENSE|Copyright)" % package)
         self.assertEqual(re.findall(r'(?:src|href)="(?!#)[^"]*"', text), [])
         # What the page does with DecompressionStream.
         self.assertIn(b"html_leak.py", zlib.decompress(base64.b64decode(data)))
