@@ -1,4 +1,4 @@
-// mla report: one recording as text, JSON or folded stacks.
+// mla report: one recording as text, HTML, JSON or folded stacks.
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,6 +10,7 @@
 #include "report/folded.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "report_html.h"
 #include "terminal.h"
 #include "validators.h"
 
@@ -19,6 +20,7 @@ namespace {
 struct Options {
   std::string recording;
   bool json = false;
+  std::string html;    // file to write the page to; empty: none
   std::string folded;  // what to add up; empty: no folded stacks
   size_t top = TextOptions().top_sites;
   std::string sort = "live";
@@ -80,8 +82,14 @@ void write(const Options& options, const Snapshot& snapshot, Output& out) {
 }
 
 void report(const Options& options) {
+  if (!options.html.empty()) require_page();
   // Before the output is created: an unreadable recording must not empty an older report.
   const Snapshot snapshot = read_snapshot(find_recording(options.recording));
+  if (!options.html.empty()) {
+    Symbolizer symbolizer(snapshot, {.debug_directories = options.debug_directories});
+    write_report_page(options.html, snapshot, symbolizer);
+    return;
+  }
   std::optional<Output> out;
   if (options.output.empty()) {
     out.emplace();
@@ -99,6 +107,7 @@ void add_report(CLI::App& app, int& exit_code) {
                                   "mla report [options] FILE|PID",
                                   "Examples:\n"
                                   "  mla report 4711\n"
+                                  "  mla report --html report.html 4711\n"
                                   "  mla report --sort peak --top 30 mla-python3-4711.mla\n"
                                   "  mla report --folded=allocated server.mla | flamegraph.pl");
   command
@@ -114,27 +123,35 @@ void add_report(CLI::App& app, int& exit_code) {
                                       "said otherwise: --folded=...)")
                             ->check(CLI::IsMember({"live", "allocated", "peak"}))
                             ->excludes(json);
+  CLI::Option* html = command
+                          .add_option("--html", options->html,
+                                      "Write one self-contained page for a browser; it needs\n"
+                                      "no network, and no mla where it is read")
+                          ->type_name("FILE")
+                          ->excludes(json, folded);
   command.add_option("--top", options->top, "Number of call sites to show (10)")
       ->type_name("N")
       ->check(whole_number(1))
-      ->excludes(json, folded);
+      ->excludes(json, folded, html);
   command.add_option("--sort", options->sort, "Order of call sites (live)")
       ->check(CLI::IsMember({"live", "allocated", "count", "peak", "temporary"}))
-      ->excludes(json, folded);
+      ->excludes(json, folded, html);
   command.add_flag("--full-stacks", options->full_stacks, "Show every frame, names uncut")
-      ->excludes(json, folded);
+      ->excludes(json, folded, html);
   command
       .add_option("--by", options->by, "Add call sites up by what allocates: in Python its line")
       ->check(CLI::IsMember({"line", "function", "file", "module"}))
-      ->excludes(json, folded);
+      ->excludes(json, folded, html);
   command.add_flag("--native", options->native, "Show the C frames of Python's interpreter, too")
-      ->excludes(json);
+      ->excludes(json, html);
   command
       .add_option("--debug-dir", options->debug_directories,
                   "Look for separate debug files here first (may be repeated)")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  command.add_option("-o,--output", options->output, "Write to this file")->type_name("FILE");
+  command.add_option("-o,--output", options->output, "Write to this file")
+      ->type_name("FILE")
+      ->excludes(html);
   command.callback([options, &exit_code] {
     report(*options);
     exit_code = kExitOk;

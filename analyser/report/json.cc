@@ -222,28 +222,45 @@ class Writer {
 
 }  // namespace
 
+nlohmann::ordered_json report_head(const Snapshot& snapshot) {
+  return {{"schema", {{"name", "mla-report"}, {"version", kReportSchemaVersion}}},
+          {"generator", {{"name", "mla"}, {"version", MLA_VERSION}}},
+          {"recording",
+           {{"path", snapshot.path},
+            {"file_bytes", snapshot.file_bytes},
+            {"duration_s", seconds(snapshot.last_ns)}}},
+          {"process", process_json(snapshot.process)},
+          {"status", status_name(snapshot.status)},
+          {"status_detail", string_or_null(snapshot.status_detail)},
+          {"stopped", stopped_json(snapshot)},
+          {"totals", totals_json(snapshot.totals)},
+          {"losses", losses_json(snapshot)},
+          {"sampling", sampling_json(snapshot.sampling)},
+          {"unwind_check", unwind_check_json(snapshot.unwind_check)}};
+}
+
+nlohmann::ordered_json report_threads(const Snapshot& snapshot) {
+  Json threads = Json::array();
+  for (const ThreadInfo& thread : snapshot.threads) threads.push_back(thread_json(thread));
+  return threads;
+}
+
+nlohmann::ordered_json report_modules(const Snapshot& snapshot) {
+  Json modules = Json::array();
+  for (const ModuleInfo& module : snapshot.modules) {
+    if (module.end != 0) modules.push_back(module_json(module));
+  }
+  return modules;
+}
+
 void write_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer) {
   Writer writer(out);
-  writer.member("schema", {{"name", "mla-report"}, {"version", kReportSchemaVersion}});
-  writer.member("generator", {{"name", "mla"}, {"version", MLA_VERSION}});
-  writer.member("recording", {{"path", snapshot.path},
-                              {"file_bytes", snapshot.file_bytes},
-                              {"duration_s", seconds(snapshot.last_ns)}});
-  writer.member("process", process_json(snapshot.process));
-  writer.member("status", status_name(snapshot.status));
-  writer.member("status_detail", string_or_null(snapshot.status_detail));
-  writer.member("stopped", stopped_json(snapshot));
-  writer.member("totals", totals_json(snapshot.totals));
-  writer.member("losses", losses_json(snapshot));
-  writer.member("sampling", sampling_json(snapshot.sampling));
-  writer.member("unwind_check", unwind_check_json(snapshot.unwind_check));
+  const Json head = report_head(snapshot);
+  for (const auto& [key, value] : head.items()) writer.member(key.c_str(), value);
   writer.list("timeline", snapshot.timeline, point_json);
-  writer.list("threads", snapshot.threads, thread_json);
-  std::vector<const ModuleInfo*> modules;
-  for (const ModuleInfo& module : snapshot.modules) {
-    if (module.end != 0) modules.push_back(&module);
-  }
-  writer.list("modules", modules, [](const ModuleInfo* module) { return module_json(*module); });
+  const auto as_it_is = [](const Json& value) -> const Json& { return value; };
+  writer.list("threads", report_threads(snapshot), as_it_is);
+  writer.list("modules", report_modules(snapshot), as_it_is);
   std::vector<const SiteHistory*> history(snapshot.sites.size(), nullptr);
   for (const SiteHistory& of_site : snapshot.history) history[of_site.site_index] = &of_site;
   writer.list("sites", snapshot.sites, [&](const Site& site) {

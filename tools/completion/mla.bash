@@ -67,8 +67,8 @@ _mla() {
     run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
                   --watch --db --notify --message --link-base --quiet --help --" ;;
     ctl) options="--sample --help" ;;
-    report) options="--json --folded --top --sort --by --native --full-stacks --debug-dir
-                     -o --output --help" ;;
+    report) options="--json --html --folded --top --sort --by --native --full-stacks
+                     --debug-dir -o --output --help" ;;
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
                       --error --invalid-count --help" ;;
