@@ -1,5 +1,6 @@
 // mla leaks: the leak verdict, or the founding rule, on a recording, and the sites that grew.
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -70,7 +71,7 @@ double parse_bytes(const std::string& text, const std::string& option, const std
   return value * factor;
 }
 
-// Bytes per hour: "1M", "1M/h", "20K/min", "100/s".
+// Bytes per hour: "1M/h", "20K/min", "100/s", "2G/d".
 double parse_rate(const std::string& text) {
   const size_t slash = text.find('/');
   const std::string per = slash == std::string::npos ? "" : text.substr(slash + 1);
@@ -106,21 +107,55 @@ Finding judge(const Snapshot& snapshot, Symbolizer& symbolizer, const Options& o
   return finding;
 }
 
-int exit_code_of(const Finding& finding) {
-  switch (finding.verdict.process.verdict) {
-    case VerdictClass::kLeak:
+CiResult::Outcome outcome_of(const Finding& finding) {
+  const SeriesVerdict& process = finding.verdict.process;
+  if (process.verdict == VerdictClass::kLeak) return CiResult::Outcome::kLeak;
+  if (process.verdict == VerdictClass::kInsufficient) return CiResult::Outcome::kNotEnough;
+  // Retention can be plain where no leak of any rate could have been seen.
+  const bool blind = !std::isfinite(process.detectable_bytes_per_hour);
+  if (blind && !finding.suppressed.growth.explained) return CiResult::Outcome::kNotEnough;
+  return CiResult::Outcome::kPassed;
+}
+
+int exit_code_of(CiResult::Outcome outcome) {
+  switch (outcome) {
+    case CiResult::Outcome::kLeak:
       return kExitLeak;
-    case VerdictClass::kInsufficient:
+    case CiResult::Outcome::kNotEnough:
       return kExitNotEnough;
-    default:
-      return kExitOk;
+    case CiResult::Outcome::kPassed:
+      break;
   }
+  return kExitOk;
 }
 
 double freed_share(const Site& site) {
   return site.alloc_count == 0
              ? 0
              : static_cast<double>(site.freed_count) / static_cast<double>(site.alloc_count);
+}
+
+// What it holds; of a program that frees all at its end, what it held at the last census.
+std::string live_words(const Snapshot& snapshot, const SiteVerdict& one) {
+  const Site& site = snapshot.sites[one.site_index];
+  const auto in_blocks = [&site](uint64_t bytes, uint64_t count) {
+    return "live " + human_bytes(bytes) + " in " +
+           counted(count, site.mapping ? "mapping" : "block");
+  };
+  if (site.live_count == 0 && one.cohorts) {
+    uint64_t bytes = 0;
+    uint64_t count = 0;
+    for (const Cohort& cohort : snapshot.census.sites[*one.cohorts].cohorts) {
+      bytes += cohort.live_bytes;
+      count += cohort.live;
+    }
+    if (count > 0) {
+      return in_blocks(bytes, count) + " at " +
+             human_seconds(static_cast<double>(snapshot.census.t_ns) / 1e9) + ", all freed since";
+    }
+  }
+  return in_blocks(site.live_bytes, site.live_count) + ", " +
+         percent(static_cast<uint64_t>(freed_share(site) * 1000), 1000) + " freed again";
 }
 
 void print_sites(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer,
@@ -139,9 +174,7 @@ void print_sites(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbol
       out << ", " << percent(static_cast<uint64_t>(one.growth_share * 1000), 1000)
           << " of the growth";
     }
-    out << "; live " << human_bytes(site.live_bytes) << " in "
-        << counted(site.live_count, site.mapping ? "mapping" : "block") << ", "
-        << percent(static_cast<uint64_t>(freed_share(site) * 1000), 1000) << " freed again\n    "
+    out << "; " << live_words(snapshot, one) << "\n    "
         << one_line_stack(symbolizer, site, kFramesShown) << '\n';
     if (one.cohorts) {
       out << "    " << cohort_strip(snapshot.census.sites[*one.cohorts], one.ruling) << '\n';
@@ -204,10 +237,7 @@ LeakingSite leaking_site(const Snapshot& snapshot, Symbolizer& symbolizer, const
 CiResult ci_result(const Snapshot& snapshot, Symbolizer& symbolizer, const Finding& finding) {
   const SeriesVerdict& process = finding.verdict.process;
   CiResult result;
-  if (process.verdict == VerdictClass::kLeak) result.outcome = CiResult::Outcome::kLeak;
-  if (process.verdict == VerdictClass::kInsufficient) {
-    result.outcome = CiResult::Outcome::kNotEnough;
-  }
+  result.outcome = outcome_of(finding);
   result.program = std::filesystem::path(snapshot.process.exe).filename().string();
   result.command = command_of(snapshot.process);
   result.command += " (pid " + std::to_string(snapshot.process.pid) + ")";
@@ -320,7 +350,7 @@ int find_leaks(const CLI::App& command, const Options& options) {
         write_annotations(out.stream(), ci_result(snapshot, symbolizer, finding));
       }
     }
-    exit_code = exit_code_of(finding);
+    exit_code = exit_code_of(outcome_of(finding));
   }
   out.finish();
   return exit_code;

@@ -123,8 +123,11 @@ void write_history_text(std::ostream& out, Store& store, const HistoryView& view
   if (!view.changes.empty()) out << "\nchanges\n";
   for (const Change& change : view.changes) {
     const Message message = make_message(change, {kDefaultBody, ""});
-    out << "  " << utc(change.wall_s) << "  " << message.title
-        << (change.notified ? "; notified" : "") << '\n';
+    out << "  " << utc(change.wall_s) << "  " << message.title;
+    if (change.notified) {
+      out << (store.waiting(change.id) > 0 ? "; its notification waits" : "; notified");
+    }
+    out << '\n';
   }
   if (!options.charts || view.marks.empty()) return;
   out << "\nevents" << (view.marks.size() > kMarksShown ? ", the last 20" : "") << '\n';

@@ -18,7 +18,7 @@ Output::Output(const std::string& path)
     : fd_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)),
       name_(path),
       stream_(this) {
-  if (fd_ < 0) throw Error(path, std::strerror(errno), "give -o a file that can be written");
+  if (fd_ < 0) throw Error(path, std::strerror(errno), "name a file that can be written");
   setp(buffer_.data(), buffer_.data() + buffer_.size());
 }
 

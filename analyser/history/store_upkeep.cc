@@ -80,6 +80,12 @@ size_t Store::waiting() {
   return row.step() ? static_cast<size_t>(row.integer(0)) : 0;
 }
 
+size_t Store::waiting(int64_t change) {
+  Statement row = database_.query("SELECT count(*) FROM delivery WHERE change = ?");
+  row.bind(change);
+  return row.step() ? static_cast<size_t>(row.integer(0)) : 0;
+}
+
 std::optional<double> Store::next_due(const std::vector<std::string>& targets) {
   if (targets.empty()) return std::nullopt;
   Statement row = database_.query("SELECT min(next_t) FROM delivery WHERE target IN (" +

@@ -76,6 +76,8 @@ std::string verdict_line(const SeriesVerdict& v, TimeUnit unit) {
       return line;
     }
     default:
+      if (v.tolerated)
+        return name + ", grows by " + human_rate(v.rate.value, unit) + ": " + v.reason;
       return name + ", " + no_leak_above(v, unit) + ": " + v.reason;
   }
 }

@@ -351,7 +351,7 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
   found.hours = std::max(found.process.hours, active_hours);
   const VerdictClass verdict = found.process.verdict;
   if (verdict != VerdictClass::kLeak && verdict != VerdictClass::kInsufficient &&
-      keeps_memory(snapshot)) {
+      !found.process.tolerated && keeps_memory(snapshot)) {
     found.process.verdict = VerdictClass::kRetention;
     found.process.reason = "four times as much memory is resident as is alive";
   }

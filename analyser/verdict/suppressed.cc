@@ -84,6 +84,7 @@ SuppressedGrowth leave_out(const Snapshot& snapshot, const std::vector<bool>& su
                          all - grown <= options.tolerance_bytes_per_hour * hours;
   if (leaked && !others_leak && tolerable && result.growth_share >= kExplained &&
       found.process.verdict == VerdictClass::kInsufficient) {
+    result.explained = true;
     found.process.verdict = VerdictClass::kStable;
     found.process.reason = "the suppressed call sites explain the growth";
     found.process.more_hours.reset();

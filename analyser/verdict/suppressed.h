@@ -14,6 +14,8 @@ struct SuppressedGrowth {
   double growth_share = 0;
   // The process was judged by what is left without them: its verdict is not that of all its memory.
   bool judged_rest = false;
+  // The suppressed sites are all of the growth there is to see.
+  bool explained = false;
 };
 
 // Takes suppressed sites out of a verdict of this snapshot: from its list of sites, and, if the

@@ -205,6 +205,7 @@ void apply_tolerance(SeriesVerdict& v, double tolerance) {
   if (v.verdict == VerdictClass::kLeak && v.rate.value < tolerance) {
     v.verdict = VerdictClass::kStable;
     v.reason = "it grows more slowly than is tolerated";
+    v.tolerated = true;
     return;
   }
   if (v.verdict == VerdictClass::kLeak || v.verdict == VerdictClass::kInsufficient ||

@@ -58,6 +58,7 @@ struct SeriesVerdict {
   std::optional<double> more_hours;
   double then_detectable_bytes_per_hour = 0;
   std::string reason;  // one line, why this verdict
+  bool tolerated = false;  // it grows, at `rate`, more slowly than VerdictOptions tolerates
 };
 
 struct VerdictOptions {

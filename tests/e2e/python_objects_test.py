@@ -196,7 +196,7 @@ class PythonObjects(harness.Case):
         return found
 
     def slack(self, python, mode):
-        """`mla why` of a living process that keeps one object in each arena, and of its end."""
+        """`mla why` of a living process that keeps a few objects in each arena, and of its end."""
         process = self.start([python, "-B", SLACK],
                              self.environment(MLA_PYTHON=mode, MLA_UNWIND_CHECK=None),
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
