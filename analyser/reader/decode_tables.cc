@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <tuple>
-#include <unordered_map>
+
+#include "reader/distinct.h"
 
 namespace mla {
 
@@ -21,21 +21,6 @@ std::string hex(const uint8_t* bytes, size_t count) {
   }
   return text;
 }
-
-struct NodeKey {
-  uint64_t pc;  // with its flag
-  uint32_t parent;
-  uint32_t module;
-  bool operator==(const NodeKey&) const = default;
-};
-
-struct NodeHash {
-  size_t operator()(const NodeKey& key) const {
-    uint64_t h = key.pc * 0x9e3779b97f4a7c15ULL;
-    h ^= (static_cast<uint64_t>(key.parent) << 32 | key.module) * 0xc2b2ae3d27d4eb4fULL;
-    return h ^ h >> 29;
-  }
-};
 
 }  // namespace
 
@@ -139,13 +124,26 @@ IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, const IdMap&
   const auto count = static_cast<uint32_t>(image.records(Table::kNodes));
   IdMap map(std::max(count, 1U), kNoIndex);
   map[0] = 0;
+  nodes.reserve(std::max(count, 1U));
   nodes.assign(1, {});
-  std::unordered_map<NodeKey, uint32_t, NodeHash> known;
+  DistinctIndices known(count);
+  const auto prefetch = [&](uint32_t now, uint32_t later) {
+    const auto* record =
+        later < count ? image.record<format::NodeRecord>(Table::kNodes, later) : nullptr;
+    if (record == nullptr) return;
+    // What its parent becomes if all nodes from here on are distinct, as most are.
+    const uint32_t parent = record->parent < now
+                                ? map[record->parent]
+                                : static_cast<uint32_t>(nodes.size()) + record->parent - now;
+    known.prefetch(hash_of(record->pc.load(std::memory_order_relaxed), parent));
+  };
   for (uint32_t i = 1; i < count; ++i) {
+    constexpr uint32_t kAhead = 16;
+    prefetch(i, i + kAhead);
     const auto* record = image.record<format::NodeRecord>(Table::kNodes, i);
     if (record == nullptr) continue;
     // Acquires the writer's release of a finished node.
-    const uint64_t pc = record->pc.load(std::memory_order_acquire);
+    uint64_t pc = record->pc.load(std::memory_order_acquire);
     if (pc == 0) continue;
     StackNode node;
     const bool python = (pc & format::kPcPython) != 0;
@@ -158,29 +156,28 @@ IdMap decode_nodes(const SegmentImage& image, const IdMap& modules, const IdMap&
       damage.add("nodes", "no address; the stack ends there", i);
       continue;
     }
+    if (python) {  // of two code objects that are equal only one is left
+      pc = format::make_python_pc(format::PythonCodeId{node.code}, node.pc, node.entry);
+    }
     // Strictly downwards: no stack can be a cycle.
     if (record->parent >= i) {
       damage.add("nodes", "a parent that is no earlier node; the stack ends there", i);
       continue;
     }
-    NodeKey key{pc, lookup(map, record->parent), lookup(modules, record->module)};
-    if (python) {  // of two code objects that are equal only one is left
-      key.pc = format::make_python_pc(format::PythonCodeId{node.code}, node.pc, node.entry);
-      key.module = 0;
-    }
-    if (key.parent == kNoIndex) {
+    node.parent = lookup(map, record->parent);
+    if (node.parent == kNoIndex) {
       damage.add("nodes", "a parent that does not exist; outer frames are missing", i);
-      key.parent = 0;
+      node.parent = 0;
     }
-    if (key.module == kNoIndex) {
+    node.module = python ? 0 : lookup(modules, record->module);
+    if (node.module == kNoIndex) {
       damage.add("nodes", "a module that does not exist; the frame has no name", i);
-      key.module = 0;
+      node.module = 0;
     }
-    const auto [entry, added] = known.try_emplace(key, static_cast<uint32_t>(nodes.size()));
-    map[i] = entry->second;
-    node.parent = key.parent;
-    node.module = key.module;
-    if (added) nodes.push_back(node);
+    const auto next = static_cast<uint32_t>(nodes.size());
+    map[i] = known.find_or_keep(hash_of(pc, node.parent), next,
+                                [&](uint32_t index) { return nodes[index] == node; });
+    if (map[i] == next) nodes.push_back(node);
   }
   return map;
 }
@@ -197,7 +194,7 @@ IdMap decode_sites(const SegmentImage& image, const IdMap& nodes, std::vector<Si
   overflow.overflow = true;
   map[kOverflow] = 0;
   sites.push_back(overflow);
-  std::map<std::tuple<uint32_t, uint32_t, bool>, uint32_t> known;
+  DistinctIndices known(count);
   for (uint32_t i = format::kFirstSite; i < count; ++i) {
     const auto* record = image.record<format::SiteRecord>(Table::kSites, i);
     if (record == nullptr) continue;
@@ -222,13 +219,17 @@ IdMap decode_sites(const SegmentImage& image, const IdMap& nodes, std::vector<Si
     }
     site.mapping = kind == static_cast<uint32_t>(format::SiteKind::kMapping);
     site.first_seen_ns = uint64_t{record->first_seen_ms} * 1'000'000;
-    const auto [entry, added] = known.try_emplace({site.native, site.python, site.mapping},
-                                                  static_cast<uint32_t>(sites.size()));
-    map[i] = entry->second;
-    if (added) {
+    const auto next = static_cast<uint32_t>(sites.size());
+    const uint64_t stacks = static_cast<uint64_t>(site.native) << 32 | site.python;
+    map[i] = known.find_or_keep(hash_of(stacks, site.mapping ? 1 : 0), next, [&](uint32_t index) {
+      const Site& other = sites[index];
+      return other.native == site.native && other.python == site.python &&
+             other.mapping == site.mapping;
+    });
+    if (map[i] == next) {
       sites.push_back(site);
     } else {
-      uint64_t& first = sites[entry->second].first_seen_ns;
+      uint64_t& first = sites[map[i]].first_seen_ns;
       first = std::min(first, site.first_seen_ns);
     }
   }

@@ -82,6 +82,8 @@ struct StackNode {
   NodeKind kind = NodeKind::kNative;
   bool entry = false;  // outermost of its group of Python frames, see format::kPcPythonEntry
   uint32_t code = 0;   // index into Snapshot::python_codes; 0: not known
+
+  bool operator==(const StackNode&) const = default;
 };
 
 // All counters of one call site, summed over threads; sites with the same stack are merged.

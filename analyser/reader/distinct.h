@@ -1,0 +1,54 @@
+// Finds the equal of a record among those kept so far.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace mla {
+
+// Indices of distinct records, by hash: open addressing in one block of memory, as millions of
+// stack nodes have to be told apart. The records themselves are the caller's.
+class DistinctIndices {
+ public:
+  // `most`: records that will be asked for.
+  explicit DistinctIndices(size_t most) : slots_(std::bit_ceil(most + most / 3 + 1)) {}
+
+  // The index of an equal record, else `next`, which is kept as this record's own. `equals(index)`
+  // compares with a record kept before.
+  template <class Equals>
+  uint32_t find_or_keep(uint64_t hash, uint32_t next, const Equals& equals) {
+    const size_t mask = slots_.size() - 1;
+    const auto tag = static_cast<uint32_t>(hash >> 32);
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
+      Slot& slot = slots_[i];
+      if (slot.index == kFree) {
+        slot = {tag, next};
+        return next;
+      }
+      // Records are looked at only where a tag agrees: they are elsewhere in memory.
+      if (slot.tag == tag && equals(slot.index)) return slot.index;
+    }
+  }
+
+  // Ahead of find_or_keep: of large tables most of its time is waiting for memory.
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+
+ private:
+  static constexpr uint32_t kFree = ~uint32_t{0};
+  struct Slot {
+    uint32_t tag = 0;
+    uint32_t index = kFree;
+  };
+  std::vector<Slot> slots_;
+};
+
+// Mixes two words, for DistinctIndices.
+inline uint64_t hash_of(uint64_t a, uint64_t b) {
+  uint64_t h = (a ^ (a >> 31)) * 0x9e3779b97f4a7c15ULL;
+  h = (h ^ (h >> 32) ^ b) * 0xc2b2ae3d27d4eb4fULL;
+  return h ^ h >> 29;
+}
+
+}  // namespace mla
