@@ -62,6 +62,8 @@ mla_program_test(e2e real_programs ${MLA_E2E}/real_test.py usual)
 mla_program_test(e2e real_programs_on_other_allocators ${MLA_E2E}/real_test.py others)
 set_tests_properties(e2e.real_programs_on_other_allocators PROPERTIES LABELS "e2e;long")
 
+mla_program_test(e2e package ${MLA_E2E}/package_test.py)
+set_property(TEST e2e.package APPEND PROPERTY ENVIRONMENT "MLA_BUILD=${CMAKE_BINARY_DIR}")
 mla_program_test(e2e leak_pairs ${MLA_E2E}/leak_pairs.py)
 mla_program_test(e2e healthy_programs ${MLA_E2E}/healthy_programs.py)
 set_tests_properties(e2e.leak_pairs e2e.healthy_programs PROPERTIES LABELS "e2e;long")
