@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "ledger/ledger.h"
@@ -349,14 +350,18 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
                        ? HUGE_VAL
                        : static_cast<double>(snapshot.census.t_ns) / kNsPerSecond;
   found.hours = std::max(found.process.hours, active_hours);
-  const VerdictClass verdict = found.process.verdict;
-  if (verdict != VerdictClass::kLeak && verdict != VerdictClass::kInsufficient &&
-      !found.process.tolerated && keeps_memory(snapshot)) {
-    found.process.verdict = VerdictClass::kRetention;
-    found.process.reason = "four times as much memory is resident as is alive";
-  }
   found.sites = site_verdicts(snapshot);
   weigh_sites(found.series, options, found);
+  SeriesVerdict& process = found.process;
+  if (process.verdict == VerdictClass::kLeak || process.tolerated || !keeps_memory(snapshot)) {
+    return found;
+  }
+  // That is plain to see, whether or not what is alive grows a little on top of it.
+  if (process.verdict == VerdictClass::kInsufficient) {
+    process.detectable_bytes_per_hour = std::numeric_limits<double>::infinity();
+  }
+  process.verdict = VerdictClass::kRetention;
+  process.reason = "four times as much memory is resident as is alive";
   return found;
 }
 

@@ -49,7 +49,8 @@ Moments moments(const Snapshot& snapshot, const std::vector<bool>& suppressed,
 }
 
 bool is_open(const SeriesVerdict& verdict) {
-  return verdict.verdict == VerdictClass::kLeak || verdict.verdict == VerdictClass::kInsufficient;
+  return verdict.verdict == VerdictClass::kLeak || verdict.verdict == VerdictClass::kInsufficient ||
+         !std::isfinite(verdict.detectable_bytes_per_hour);
 }
 
 }  // namespace

@@ -80,10 +80,22 @@ TEST(ProcessVerdict, MemoryKeptFromTheStart) {
   EXPECT_EQ(process_verdict(snapshot).process.verdict, VerdictClass::kStable);
 }
 
+TEST(ProcessVerdict, MemoryKeptAndTooFewSamplesForMore) {
+  Snapshot snapshot = recording(8, 0);
+  for (TimelinePoint& point : snapshot.timeline) point.anon_bytes = 290'000'000;
+  const SeriesVerdict found = process_verdict(snapshot).process;
+  EXPECT_EQ(found.verdict, VerdictClass::kRetention);
+  EXPECT_TRUE(std::isinf(found.detectable_bytes_per_hour)) << "a leak is not excluded";
+}
+
 TEST(ProcessVerdict, ToleratedRate) {
-  const Snapshot snapshot = recording(300, 5000);
+  Snapshot snapshot = recording(300, 5000);
   VerdictOptions options;
   options.tolerance_bytes_per_hour = 1e9;
+  EXPECT_EQ(process_verdict(snapshot, options).process.verdict, VerdictClass::kStable);
+  EXPECT_TRUE(process_verdict(snapshot, options).process.tolerated);
+  // What grows, if tolerably, is not said to be what the allocator keeps.
+  for (TimelinePoint& point : snapshot.timeline) point.anon_bytes = 290'000'000;
   EXPECT_EQ(process_verdict(snapshot, options).process.verdict, VerdictClass::kStable);
 }
 
