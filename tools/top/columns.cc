@@ -1,5 +1,6 @@
 #include "top/columns.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -19,6 +20,20 @@ std::string to_right(const std::string& text, size_t width) {
   std::string cell(width - columns(cut), ' ');
   cell += cut;
   return cell;
+}
+
+std::string without_directories(const std::string& command) {
+  std::string result;
+  for (size_t begin = 0; begin < command.size();) {
+    const size_t end = std::min(command.find(' ', begin), command.size());
+    const std::string word = command.substr(begin, end - begin);
+    const size_t slash = word.rfind('/');
+    const bool path = word.starts_with('/') && slash + 1 < word.size();
+    result += path ? word.substr(slash + 1) : word;
+    if (end < command.size()) result += ' ';
+    begin = end + 1;
+  }
+  return result;
 }
 
 std::string signed_bytes(double bytes) {

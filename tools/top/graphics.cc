@@ -74,10 +74,11 @@ Line ledger_legend(const std::vector<LedgerGroup>& groups, bool utf8) {
   Line line;
   for (const LedgerGroup* group : order) {
     const double share = 100 * static_cast<double>(group->bytes) / static_cast<double>(all);
+    if (share < 1) break;
     line.add(line.spans().empty() ? "" : "  ");
     line.add(utf8 ? group->utf8 : group->ascii, group->style);
     line.add(std::string(" ").append(group->name).append(" "));
-    line.add(share < 1 ? "<1 %" : std::to_string(static_cast<int>(share + 0.5)).append(" %"));
+    line.add(std::to_string(static_cast<int>(share + 0.5)).append(" %"));
   }
   return line;
 }

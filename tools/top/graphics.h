@@ -29,7 +29,8 @@ std::vector<LedgerGroup> ledger_groups(const Ledger& ledger);
 // A bar of `width` cells in which each group has its share.
 Line ledger_bar(const std::vector<LedgerGroup>& groups, size_t width, bool utf8);
 
-// "live 61 %  kept free 20 %  ...", the largest first, each with the sign it has in the bar.
+// "live 61 %  kept free 20 %  ...", the largest first, each with the sign it has in the bar;
+// what has less than a hundredth is left out.
 Line ledger_legend(const std::vector<LedgerGroup>& groups, bool utf8);
 
 // The text for a terminal without UTF-8: blocks and marks as what looks like them, the rest as '?'.

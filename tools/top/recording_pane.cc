@@ -8,6 +8,7 @@
 #include "report/units.h"
 #include "report/utf8.h"
 #include "report/verdict_text.h"
+#include "top/columns.h"
 #include "words.h"
 
 namespace mla {
@@ -135,6 +136,7 @@ bool RecordingPane::press_in_search(const KeyPress& key) {
     clear_search();
   } else if (key.is(Key::kEnter)) {
     entering_ = false;
+    return true;
   } else if (key.is(Key::kBackspace)) {
     drop_last_character(search_);
   } else if (key.code >= 0x20 && key.code < static_cast<int>(Key::kUp)) {
@@ -301,7 +303,7 @@ void RecordingPane::fill_rows(RecordingScreen& screen, ScreenSize size) {
 RecordingScreen RecordingPane::screen_of(const PaneContext& context) const {
   const Snapshot& s = model_.snapshot();
   RecordingScreen screen;
-  screen.command = command_of(s.process);
+  screen.command = without_directories(command_of(s.process));
   screen.pid = s.process.pid;
   screen.state = state_of(model_);
   screen.alive = model_.is_alive();
@@ -346,9 +348,9 @@ std::vector<Line> RecordingPane::lines(ScreenSize size, const PaneContext& conte
   size_t found = 0;
   for (const auto& [id, matches] : matches_) found += matches ? 1 : 0;
   screen.sites = search_.empty() ? ranked_.size() : found;
-  screen.search_state = "in ";
-  screen.search_state.append(with_commas(searched_)).append(" of ");
-  screen.search_state.append(with_commas(ranked_.size()));
+  if (searched_ < ranked_.size()) screen.search_state.append(with_commas(searched_)).append(" ");
+  screen.search_state.append("of ").append(with_commas(ranked_.size()));
+  if (searched_ < ranked_.size()) screen.search_state.append(" searched");
   fill_rows(screen, size);
   return recording_lines(screen, size);
 }

@@ -78,12 +78,13 @@ std::vector<Line> header(const RecordingScreen& s, ScreenSize size) {
 
 std::string heading_text(const RecordingScreen& s) {
   std::string text = with_commas(s.sites);
-  text.append(s.sites == 1 ? " call site by " : " call sites by ").append(s.rank);
+  text.append(s.sites == 1 ? " call site" : " call sites");
+  if (!s.search.empty() && !s.entering_search) {
+    text.append(" with \"").append(s.search).append("\" (").append(s.search_state).append(")");
+  }
+  text.append(" by ").append(s.rank);
   text.append("; stacks ").append(s.part).append("; growth over ").append(s.since);
   if (s.behind_s >= 2) text.append("; read ").append(human_seconds(s.behind_s)).append(" ago");
-  if (!s.search.empty() && !s.entering_search) {
-    text.append("; /").append(s.search).append(" ").append(s.search_state);
-  }
   return text;
 }
 

@@ -50,7 +50,7 @@ struct RecordingScreen {
   std::string part;                // "merged"
   std::string since;               // of growth: "the last 12 s"
   std::string search;              // what is searched for; empty: nothing
-  std::string search_state;        // "42 of 1,000"
+  std::string search_state;        // "of 1,000", "42 of 1,000 searched"
   bool entering_search = false;
   size_t sites = 0;     // in the list
   double behind_s = 0;  // the list is so old

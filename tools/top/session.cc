@@ -8,6 +8,7 @@
 #include "reader/directory.h"
 #include "reader/error.h"
 #include "report/utf8.h"
+#include "top/columns.h"
 
 namespace mla {
 namespace {
@@ -42,7 +43,7 @@ WorkerRow row_of(const TopWorker& worker, double began_s) {
   row.threads = worker.counts.threads;
   row.descriptors = worker.counts.descriptors;
   row.tcp = worker.counts.tcp;
-  row.command = printable(worker.command);
+  row.command = without_directories(printable(worker.command));
   if (worker.verdict) {
     row.verdict = verdict_name(worker.verdict->verdict);
     row.leak = worker.verdict->verdict == VerdictClass::kLeak;
@@ -231,6 +232,7 @@ void TopSession::run() {
 std::vector<Line> TopSession::once(ScreenSize size) {
   refresh(now_s_);
   std::vector<Line> result = lines(size);
+  while (pane_ && pane_->wants_time()) result = lines(size);
   result.pop_back();  // the keys
   while (!result.empty() && result.back().spans().empty()) result.pop_back();
   return result;

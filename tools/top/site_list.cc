@@ -10,7 +10,6 @@ void SiteList::set(std::vector<Entry> sites) {
 }
 
 void SiteList::rebuild() {
-  const bool at_top = cursor_ == 0 || items_.empty();
   const ListItem before = items_.empty() ? ListItem{} : items_[cursor_];
   items_.clear();
   items_.reserve(sites_.size());
@@ -18,7 +17,7 @@ void SiteList::rebuild() {
   for (const Entry& site : sites_) {
     const auto open = expanded_.find(site.id);
     const size_t frames = open == expanded_.end() ? 0 : open->second;
-    if (site.id == before.id && !at_top) found = items_.size() + std::min(before.frame, frames);
+    if (follows_ && site.id == before.id) found = items_.size() + std::min(before.frame, frames);
     for (size_t frame = 0; frame <= frames; ++frame) {
       items_.push_back({site.index, site.id, frame});
     }
@@ -45,11 +44,18 @@ void SiteList::move(long by) {
   if (items_.empty()) return;
   const auto last = static_cast<long>(items_.size()) - 1;
   cursor_ = static_cast<size_t>(std::clamp(static_cast<long>(cursor_) + by, 0L, last));
+  follows_ = cursor_ != 0;
 }
 
-void SiteList::move_to_top() { cursor_ = 0; }
+void SiteList::move_to_top() {
+  cursor_ = 0;
+  follows_ = false;
+}
 
-void SiteList::move_to_end() { cursor_ = items_.empty() ? 0 : items_.size() - 1; }
+void SiteList::move_to_end() {
+  cursor_ = items_.empty() ? 0 : items_.size() - 1;
+  follows_ = cursor_ != 0;
+}
 
 std::vector<ListItem> SiteList::window(size_t rows) {
   if (rows == 0) return {};

@@ -22,8 +22,8 @@ class SiteList {
     uint32_t id = 0;
   };
 
-  // The sites in their order. The cursor stays on its site, wherever that moved to; at the top of
-  // the list it stays at the top.
+  // The sites in their order. The cursor stays on its site, wherever that moved to; put at the
+  // top of the list it stays at the top.
   void set(std::vector<Entry> sites);
   // How many lines the stack of an expanded site has; 0 folds it.
   void expand(uint32_t id, size_t frames);
@@ -49,6 +49,7 @@ class SiteList {
   std::vector<ListItem> items_;
   std::map<uint32_t, size_t> expanded_;  // id: lines
   size_t cursor_ = 0;
+  bool follows_ = false;  // the site it was put on
   size_t first_ = 0;
 };
 
