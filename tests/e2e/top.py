@@ -265,6 +265,36 @@ class OneProcess(TopCase):
         terminal.wait("^END=0$")
 
 
+    def test_another_program(self):
+        leak = self.start([harness.PYTHON, "-c", "import os, sys; print('ready', flush=True); "
+                           "sys.stdin.readline(); os.execv(sys.executable, "
+                           "[sys.executable, %r])" % self.path(self.name)],
+                          self.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.assertEqual(leak.stdout.readline(), b"ready\n")
+        terminal = self.terminal(80, 24)
+        self.top(terminal, str(leak.pid))
+        terminal.wait("^mla top +%d .*alive" % leak.pid)
+        leak.stdin.write(b"\n")
+        leak.stdin.flush()
+        terminal.wait("pid %d began another program; going on with it" % leak.pid)
+        terminal.wait("leak_here")
+        terminal.keys("q")
+        terminal.wait("^END=0$")
+
+    def test_the_file_is_taken_away(self):
+        leak = self.leak()
+        terminal = self.terminal(80, 24)
+        self.top(terminal, str(leak.pid))
+        terminal.wait("leak_here")
+        os.unlink(self.the_recording())
+        leak.kill()
+        leak.wait()
+        screen = terminal.wait("no more recorded; this is the last state")
+        self.assertIn("leak_here", screen)
+        terminal.keys("q")
+        terminal.wait("^END=0$")
+
+
 class Workers(TopCase):
     def row(self, process, verdict):
         return r"^ *%d +[\d.]+ MiB +[\d.]+ MiB +\S.* 4 +\d+ +3  %s" % (process.pid, verdict)

@@ -37,10 +37,8 @@ std::string without_directories(const std::string& command) {
 }
 
 std::string signed_bytes(double bytes) {
-  const std::string size = human_bytes(static_cast<uint64_t>(std::llround(std::abs(bytes))));
-  if (bytes == 0) return size;
-  std::string text = bytes < 0 ? "-" : "+";
-  text += size;
+  std::string text = human_bytes(static_cast<uint64_t>(std::llround(std::abs(bytes))));
+  if (bytes != 0) text.insert(text.begin(), bytes < 0 ? '-' : '+');
   return text;
 }
 

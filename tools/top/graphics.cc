@@ -1,6 +1,7 @@
 #include "top/graphics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace mla {
@@ -78,7 +79,7 @@ Line ledger_legend(const std::vector<LedgerGroup>& groups, bool utf8) {
     line.add(line.spans().empty() ? "" : "  ");
     line.add(utf8 ? group->utf8 : group->ascii, group->style);
     line.add(std::string(" ").append(group->name).append(" "));
-    line.add(std::to_string(static_cast<int>(share + 0.5)).append(" %"));
+    line.add(std::to_string(std::lround(share)).append(" %"));
   }
   return line;
 }

@@ -160,8 +160,8 @@ std::vector<Line> recording_lines(const RecordingScreen& screen, ScreenSize size
     const SiteRow& row = screen.rows[i];
     Line line = row.is_frame ? frame_line(row) : site_line(row, screen, size.width);
     line = line.cut(size.width);
-    lines.push_back(i == screen.cursor_row ? line.in_style(TextStyle::kSelected, size.width)
-                                           : std::move(line));
+    if (i == screen.cursor_row) line = line.in_style(TextStyle::kSelected, size.width);
+    lines.push_back(std::move(line));
   }
   if (screen.rows.empty()) {
     lines.emplace_back(
