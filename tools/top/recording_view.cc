@@ -101,7 +101,7 @@ Line column_titles(const RecordingScreen& s, size_t width) {
   text += "  ";
   if (width >= kWide) text += to_left("VERDICT", kVerdictColumn);
   text += "CALL SITE";
-  return Line(to_left(text, width), TextStyle::kHeading);
+  return Line(text, TextStyle::kHeading);
 }
 
 TextStyle style_of_growth(double bytes) {

@@ -43,7 +43,7 @@ Line titles(size_t width) {
   text += "  " + to_left("VERDICT", 13);
   if (width >= kWide) text += to_left("RSS SINCE MLA TOP BEGAN", kCurve + 2);
   text += "COMMAND";
-  return Line(to_left(text, width), TextStyle::kHeading);
+  return Line(text, TextStyle::kHeading);
 }
 
 Line worker_line(const WorkerRow& row, const WorkersScreen& s, size_t width) {
