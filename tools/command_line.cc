@@ -132,6 +132,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   add_why(app, exit_code);
   add_py(app, exit_code);
   add_stacks(app, exit_code);
+  add_top(app, exit_code);
   add_watch(app, exit_code);
   add_history(app, exit_code);
   add_bench(app, program, exit_code);

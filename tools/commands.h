@@ -19,6 +19,7 @@ void add_leaks(CLI::App& app, int& exit_code);
 void add_why(CLI::App& app, int& exit_code);
 void add_py(CLI::App& app, int& exit_code);
 void add_stacks(CLI::App& app, int& exit_code);
+void add_top(CLI::App& app, int& exit_code);
 void add_watch(CLI::App& app, int& exit_code);
 void add_history(CLI::App& app, int& exit_code);
 

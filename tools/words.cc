@@ -29,7 +29,10 @@ std::string command_of(const ProcessInfo& process) {
 }
 
 std::string one_line_stack(Symbolizer& symbolizer, const Site& site, size_t frames) {
-  const std::vector<const Frame*> stack = without_interpreter(symbolizer.stack_of(site));
+  return one_line_stack(without_interpreter(symbolizer.stack_of(site)), frames);
+}
+
+std::string one_line_stack(const std::vector<const Frame*>& stack, size_t frames) {
   size_t first = 0;
   const bool python = std::any_of(stack.begin(), stack.end(), [](const Frame* frame) {
     return frame->kind == FrameKind::kPython;

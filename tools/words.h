@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "symbols/symbolizer.h"
 
@@ -16,5 +17,6 @@ std::string command_of(const ProcessInfo& process);  // the command line, else t
 // from the innermost Python frame on: up to
 // `frames` frames, "grow (leak.cc:12) < main (leak.cc:40)".
 std::string one_line_stack(Symbolizer& symbolizer, const Site& site, size_t frames);
+std::string one_line_stack(const std::vector<const Frame*>& stack, size_t frames);
 
 }  // namespace mla

@@ -6,8 +6,9 @@
 namespace mla {
 
 std::string sparkline(const std::vector<CurvePoint>& points, uint64_t end_ns, uint64_t top,
-                      size_t width) {
+                      size_t width, bool utf8) {
   static constexpr const char* kBlocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  static constexpr const char* kAscii[] = {" ", "_", ".", ",", "-", "=", "+", "*", "#"};
   std::string line;
   uint64_t held = 0;
   auto next = points.begin();
@@ -24,7 +25,7 @@ std::string sparkline(const std::vector<CurvePoint>& points, uint64_t end_ns, ui
     const double share =
         top == 0 ? 0 : static_cast<double>(any ? highest : held) / static_cast<double>(top);
     const int level = share <= 0 ? 0 : static_cast<int>(std::clamp(std::lround(share * 8), 1L, 8L));
-    line += kBlocks[level];
+    line += utf8 ? kBlocks[level] : kAscii[level];
   }
   return line;
 }

@@ -1,5 +1,6 @@
 #include "symbols/symbolizer.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "reader/names.h"
@@ -56,6 +57,25 @@ Symbolizer::Symbolizer(const Snapshot& snapshot, SymbolOptions options)
 }
 
 Symbolizer::~Symbolizer() = default;
+
+void Symbolizer::take_files_of(Symbolizer& before) {
+  const auto same = [](const ModuleInfo& a, const ModuleInfo& b) {
+    return a.path == b.path && a.file == b.file && a.build_id == b.build_id;
+  };
+  const std::vector<ModuleInfo>& theirs = before.snapshot_.modules;
+  for (size_t i = 0; i < before.modules_.size(); ++i) {
+    if (!before.modules_[i]) continue;
+    // Modules are only added, so it is mostly in the same place.
+    const std::vector<ModuleInfo>& ours = snapshot_.modules;
+    size_t at = i;
+    if (at >= ours.size() || !same(ours[at], theirs[i])) {
+      at = static_cast<size_t>(std::find_if(ours.begin(), ours.end(),
+                                            [&](const auto& m) { return same(m, theirs[i]); }) -
+                               ours.begin());
+    }
+    if (at < ours.size()) modules_[at] = std::move(before.modules_[i]);
+  }
+}
 
 Symbolizer::Module& Symbolizer::module(uint32_t index) {
   std::unique_ptr<Module>& module = modules_[index];

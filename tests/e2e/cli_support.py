@@ -4,8 +4,8 @@ import subprocess
 import unittest
 
 MLA = os.environ["MLA_BIN"]
-COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "watch",
-            "history", "bench")
+COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "top",
+            "watch", "history", "bench")
 
 
 def environment(**changes):

@@ -55,6 +55,7 @@ set_tests_properties(e2e.python_versions e2e.python_objects_versions e2e.stacks_
 mla_program_test(e2e watch ${MLA_E2E}/watch_test.py usual)
 mla_program_test(e2e watch_recorded ${MLA_E2E}/watch_test.py recorded)
 set_tests_properties(e2e.watch_recorded PROPERTIES LABELS "e2e;long")
+mla_program_test(e2e top ${MLA_E2E}/top.py)
 mla_program_test(e2e why ${MLA_E2E}/why_test.py usual)
 mla_program_test(e2e why_on_other_allocators ${MLA_E2E}/why_test.py others)
 set_tests_properties(e2e.why_on_other_allocators PROPERTIES LABELS "e2e;long")

@@ -12,7 +12,7 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks watch history bench --help
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks top watch history bench --help
                              --version" -- "$cur"))
     return
   fi
@@ -60,6 +60,7 @@ _mla() {
     --config | --ready | --metric | --threads) return ;;
     --notify) COMPREPLY=($(compgen -W "webhook: wecom: slack: mail: exec:" -- "$cur")); return ;;
     --db-size | --every | --interval | --build | --message | --link-base | --retry | --since) return ;;
+    --name) COMPREPLY=($(compgen -W "$(ps -eo comm=)" -- "$cur")); return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count | --fail-on | --limit) return ;;
   esac
@@ -79,6 +80,7 @@ _mla() {
                     --seed --by --metric --better --margin --max-cost --json --help --" ;;
     why) options="--json --probe --help" ;;
     py) options="--json --collect --last --rows --timeout --help" ;;
+    top) options="--name --interval --once --help" ;;
     watch) options="--db --db-size --every --interval --once --build --rule --peak --overshoot
                     --error --invalid-count --excess --notify --message --link-base --retry
                     --timeout --dry-run --help" ;;
@@ -91,7 +93,7 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks | ctl | why | py) _mla_recordings ;;
+    report | leaks | ctl | why | py | top) _mla_recordings ;;
     stacks) COMPREPLY=($(compgen -W "$(ps -eo pid=)" -- "$cur")) ;;
     watch) COMPREPLY=($(compgen -W "$(ps -eo pid=,comm=)" -- "$cur")) ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;

@@ -4,7 +4,7 @@ function __mla_recordings
     __fish_complete_suffix .mla
 end
 
-set -l commands run report ps ctl analyse leaks why py stacks watch history bench
+set -l commands run report ps ctl analyse leaks why py stacks top watch history bench
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mla -n $none -f
 complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
@@ -15,6 +15,7 @@ complete -c mla -n $none -a analyse -d 'Judge memory series: leak or not'
 complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
 complete -c mla -n $none -a why -d 'Say why RSS is what it is, and what to try'
 complete -c mla -n $none -a py -d 'Count the objects of a running Python process by type'
+complete -c mla -n $none -a top -d 'Show a process live'
 complete -c mla -n $none -a watch -d 'Watch processes: judge them, tell of changes'
 complete -c mla -n $none -a history -d 'Say what mla watch has seen'
 complete -c mla -n $none -a bench -d 'Run a command under several allocators'
@@ -126,6 +127,12 @@ complete -c mla -n $py -l collect -d 'Run a full collection, and say what it cha
 complete -c mla -n $py -l last -d 'Show the last count'
 complete -c mla -n $py -l rows -x -d 'Types to show'
 complete -c mla -n $py -l timeout -x -d 'Seconds to wait for the process'
+
+set -l top '__fish_seen_subcommand_from top'
+complete -c mla -n $top -f -a '(__mla_recordings)'
+complete -c mla -n $top -l name -x -a '(__fish_complete_proc)' -d 'All processes of this name'
+complete -c mla -n $top -l interval -x -d 'Seconds between two looks'
+complete -c mla -n $top -l once -d 'Print one screen, and end'
 
 set -l watch '__fish_seen_subcommand_from watch'
 complete -c mla -n $watch -f -a '(__fish_complete_pids)'

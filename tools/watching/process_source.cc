@@ -101,7 +101,8 @@ bool HostProcesses::is_watched(pid_t pid, const std::string& service,
                                const std::string& program) const {
   const std::string comm = first_line("/proc/" + std::to_string(pid) + "/comm");
   return std::any_of(names_.begin(), names_.end(), [&](const std::string& name) {
-    return name == service || name == comm || name == program.substr(program.rfind('/') + 1);
+    return name == service || name == comm || name == program.substr(program.rfind('/') + 1) ||
+           name == service.substr(0, service.rfind('.'));
   });
 }
 
