@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "reader/error.h"
+#include "report/packing.h"
 
 namespace mla {
 namespace {
@@ -91,22 +92,6 @@ std::string wecom_payload(const Change& change, const Message& message) {
   const std::string content = with_title(message, "**" + colour, "</font>**", false);
   return dump(
       {{"msgtype", "markdown"}, {"markdown", {{"content", at_most(content, kWecomBytes)}}}});
-}
-
-std::string base64(const std::string& bytes) {
-  static const char* const kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    for (size_t j = 0; j < 4; ++j) {
-      text += i + j > bytes.size() ? '=' : kDigits[group >> (18 - 6 * j) & 63];
-    }
-  }
-  return text;
 }
 
 // RFC 2047: encoded words of at most 75 characters; ASCII stays as it is. One line.

@@ -39,7 +39,7 @@ _mla() {
       COMPREPLY=($(compgen -W "ptmalloc2 jemalloc tcmalloc mimalloc" -- "$cur"))
       return
       ;;
-    --folded) COMPREPLY=($(compgen -W "live allocated peak" -- "${cur#=}")); return ;;
+    --value) COMPREPLY=($(compgen -W "live allocated peak growth" -- "$cur")); return ;;
     --sort) COMPREPLY=($(compgen -W "live allocated count peak temporary" -- "$cur")); return ;;
     --rule) COMPREPLY=($(compgen -W "founding" -- "$cur")); return ;;
     --sample)
@@ -67,8 +67,8 @@ _mla() {
     run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
                   --watch --db --notify --message --link-base --quiet --help --" ;;
     ctl) options="--sample --help" ;;
-    report) options="--json --html --folded --top --sort --by --native --full-stacks
-                     --debug-dir -o --output --help" ;;
+    report) options="--json --html --pprof --folded --speedscope --csv --openmetrics --prometheus
+                     --value --top --sort --by --native --full-stacks --debug-dir -o --output --help" ;;
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
                       --error --invalid-count --help" ;;
