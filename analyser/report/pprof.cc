@@ -49,7 +49,6 @@ enum class LineField : protozero::pbf_tag_type { kFunctionId = 1, kLine = 2 };
 enum class FunctionField : protozero::pbf_tag_type {
   kId = 1,
   kName = 2,
-  kSystemName = 3,
   kFilename = 4,
 };
 
@@ -206,7 +205,7 @@ class Profile {
       protozero::pbf_builder<FunctionField> function(message_, ProfileField::kFunction);
       function.add_uint64(FunctionField::kId, at->second);
       function.add_int64(FunctionField::kName, name_id);
-      function.add_int64(FunctionField::kSystemName, name_id);
+      // No system_name: where it is as the name, pprof takes "<module>" for template arguments.
       function.add_int64(FunctionField::kFilename, file_id);
     }
     return at->second;

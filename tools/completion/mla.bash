@@ -12,8 +12,8 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks watch history bench --help
-                             --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks watch history push bench
+                             --help --version" -- "$cur"))
     return
   fi
   if [[ $command == run || $command == bench ]]; then
@@ -60,6 +60,7 @@ _mla() {
     --config | --ready | --metric | --threads) return ;;
     --notify) COMPREPLY=($(compgen -W "webhook: wecom: slack: mail: exec:" -- "$cur")); return ;;
     --db-size | --every | --interval | --build | --message | --link-base | --retry | --since) return ;;
+    --pyroscope | --parca | --label | --tenant | --attempts) return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count | --fail-on | --limit) return ;;
   esac
@@ -82,6 +83,8 @@ _mla() {
     watch) options="--db --db-size --every --interval --once --build --rule --peak --overshoot
                     --error --invalid-count --excess --notify --message --link-base --retry
                     --timeout --dry-run --help" ;;
+    push) options="--pyroscope --parca --label --tenant --native --debug-dir --attempts --retry
+                   --timeout --dry-run --help" ;;
     history) options="--db --since --json --csv --help" ;;
     stacks) options="--core --exe --threads --json --all --native --debug-dir --help" ;;
     *) return ;;
@@ -91,7 +94,7 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks | ctl | why | py) _mla_recordings ;;
+    report | leaks | ctl | why | py | push) _mla_recordings ;;
     stacks) COMPREPLY=($(compgen -W "$(ps -eo pid=)" -- "$cur")) ;;
     watch) COMPREPLY=($(compgen -W "$(ps -eo pid=,comm=)" -- "$cur")) ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;

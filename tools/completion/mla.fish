@@ -4,7 +4,7 @@ function __mla_recordings
     __fish_complete_suffix .mla
 end
 
-set -l commands run report ps ctl analyse leaks why py stacks watch history bench
+set -l commands run report ps ctl analyse leaks why py stacks watch history push bench
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mla -n $none -f
 complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
@@ -17,6 +17,7 @@ complete -c mla -n $none -a why -d 'Say why RSS is what it is, and what to try'
 complete -c mla -n $none -a py -d 'Count the objects of a running Python process by type'
 complete -c mla -n $none -a watch -d 'Watch processes: judge them, tell of changes'
 complete -c mla -n $none -a history -d 'Say what mla watch has seen'
+complete -c mla -n $none -a push -d 'Send a recording to Pyroscope or Parca'
 complete -c mla -n $none -a bench -d 'Run a command under several allocators'
 complete -c mla -n $none -l version -d 'Print the version'
 complete -c mla -s h -l help -d 'Print help'
@@ -160,3 +161,16 @@ complete -c mla -n $history -l db -r -d 'The history'
 complete -c mla -n $history -l since -x -d 'How far back'
 complete -c mla -n $history -l json -d 'Print JSON'
 complete -c mla -n $history -l csv -d 'Print the samples as CSV'
+
+set -l push '__fish_seen_subcommand_from push'
+complete -c mla -n $push -f -a '(__mla_recordings)'
+complete -c mla -n $push -l pyroscope -x -d 'The address of a Pyroscope'
+complete -c mla -n $push -l parca -x -d 'The address of a Parca'
+complete -c mla -n $push -l label -x -d 'A label of the profile'
+complete -c mla -n $push -l tenant -x -d 'The tenant of a Pyroscope'
+complete -c mla -n $push -l native -d 'With the C frames of Python'
+complete -c mla -n $push -l debug-dir -x -a '(__fish_complete_directories)' -d 'Debug files'
+complete -c mla -n $push -l attempts -x -d 'How often to try'
+complete -c mla -n $push -l retry -x -d 'Seconds until the second attempt'
+complete -c mla -n $push -l timeout -x -d 'Seconds an attempt may take'
+complete -c mla -n $push -l dry-run -d 'Print what would be sent'
