@@ -55,6 +55,7 @@ set_tests_properties(e2e.python_objects_versions PROPERTIES TIMEOUT 5400)
 set_tests_properties(e2e.python_versions e2e.python_objects_versions e2e.stacks_versions
   PROPERTIES LABELS "e2e;long")
 mla_program_test(e2e watch ${MLA_E2E}/watch_test.py usual)
+mla_program_test(e2e watch_metrics ${MLA_E2E}/watch_metrics_test.py)
 mla_program_test(e2e watch_recorded ${MLA_E2E}/watch_test.py recorded)
 set_tests_properties(e2e.watch_recorded PROPERTIES LABELS "e2e;long")
 mla_program_test(e2e why ${MLA_E2E}/why_test.py usual)

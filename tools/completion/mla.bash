@@ -80,7 +80,7 @@ _mla() {
                     --seed --by --metric --better --margin --max-cost --json --help --" ;;
     why) options="--json --probe --help" ;;
     py) options="--json --collect --last --rows --timeout --help" ;;
-    watch) options="--db --db-size --every --interval --once --build --rule --peak --overshoot
+    watch) options="--db --db-size --every --interval --once --metrics --build --rule --peak --overshoot
                     --error --invalid-count --excess --notify --message --link-base --retry
                     --timeout --dry-run --help" ;;
     push) options="--pyroscope --parca --label --tenant --native --debug-dir --attempts --retry
