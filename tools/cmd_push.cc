@@ -96,7 +96,7 @@ void describe(std::ostream& out, const Pprof& profile, const HttpRequest& reques
   out << "  " << counted(profile.samples, "stack") << ", " << human_bytes(profile.bytes.size())
       << "; the request has " << human_bytes(request.body.size()) << '\n';
   if (profile.other_stacks > 0) {
-    out << "  to keep the server's limits the " << profile.other_stacks
+    out << "  to keep the server's limits the " << with_commas(profile.other_stacks)
         << " smallest are one, [other call sites], with " << human_bytes(profile.other_live_bytes)
         << " alive\n";
   }
