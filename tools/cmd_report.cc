@@ -1,4 +1,4 @@
-// mla report: one recording as text, HTML, JSON or folded stacks.
+// mla report: one recording as text, HTML or JSON, or exported for other tools.
 #include <map>
 #include <memory>
 #include <optional>
@@ -6,10 +6,11 @@
 #include "commands.h"
 #include "output.h"
 #include "reader/directory.h"
+#include "reader/error.h"
 #include "reader/reader.h"
-#include "report/folded.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "report_export.h"
 #include "report_html.h"
 #include "terminal.h"
 #include "validators.h"
@@ -20,8 +21,9 @@ namespace {
 struct Options {
   std::string recording;
   bool json = false;
-  std::string html;    // file to write the page to; empty: none
-  std::string folded;  // what to add up; empty: no folded stacks
+  std::string html;  // file to write the page to; empty: none
+  std::optional<Export> exported;
+  std::string value = "live";
   size_t top = TextOptions().top_sites;
   std::string sort = "live";
   bool full_stacks = false;
@@ -31,10 +33,11 @@ struct Options {
   std::string output;
 };
 
-const std::map<std::string, FoldedValue>& folded_values() {
-  static const std::map<std::string, FoldedValue> known{{"live", FoldedValue::kLive},
-                                                        {"allocated", FoldedValue::kAllocated},
-                                                        {"peak", FoldedValue::kPeak}};
+const std::map<std::string, StackValue>& stack_values() {
+  static const std::map<std::string, StackValue> known{{"live", StackValue::kLive},
+                                                       {"allocated", StackValue::kAllocated},
+                                                       {"peak", StackValue::kPeak},
+                                                       {"growth", StackValue::kGrowth}};
   return known;
 }
 
@@ -72,9 +75,9 @@ void write(const Options& options, const Snapshot& snapshot, Output& out) {
   Symbolizer symbolizer(snapshot, {.debug_directories = options.debug_directories});
   if (options.json) {
     write_json(out.stream(), snapshot, symbolizer);
-  } else if (!options.folded.empty()) {
-    write_folded(out.stream(), snapshot, symbolizer, folded_values().at(options.folded),
-                 options.native);
+  } else if (options.exported) {
+    write_export(out.stream(), snapshot, symbolizer, *options.exported,
+                 {stack_values().at(options.value), options.native});
   } else {
     write_text(out.stream(), snapshot, symbolizer, text_options(options, out));
   }
@@ -96,7 +99,16 @@ void report(const Options& options) {
   } else {
     out.emplace(options.output);
   }
+  if (options.exported == Export::kPprof && out->is_terminal()) {
+    throw Error("--pprof", "it is not made for a terminal", "name a file with -o, or use a pipe");
+  }
   write(options, snapshot, *out);
+}
+
+void exclude_all(CLI::Option& option, const std::vector<CLI::Option*>& others) {
+  for (CLI::Option* other : others) {
+    if (other != &option) option.excludes(other);
+  }
 }
 
 }  // namespace
@@ -109,7 +121,9 @@ void add_report(CLI::App& app, int& exit_code) {
                                   "  mla report 4711\n"
                                   "  mla report --html report.html 4711\n"
                                   "  mla report --sort peak --top 30 mla-python3-4711.mla\n"
-                                  "  mla report --folded=allocated server.mla | flamegraph.pl");
+                                  "  mla report --folded --value allocated server.mla | "
+                                  "flamegraph.pl\n"
+                                  "  mla report --pprof -o server.pb.gz 4711");
   command
       .add_option(
           "RECORDING", options->recording,
@@ -117,33 +131,40 @@ void add_report(CLI::App& app, int& exit_code) {
       ->type_name("FILE|PID")
       ->required();
   CLI::Option* json = command.add_flag("--json", options->json, "Print JSON, all call sites");
-  CLI::Option* folded = command
-                            .add_flag("--folded{live}", options->folded,
-                                      "Print folded stacks, adding up what is alive (if not\n"
-                                      "said otherwise: --folded=...)")
-                            ->check(CLI::IsMember({"live", "allocated", "peak"}))
-                            ->excludes(json);
   CLI::Option* html = command
                           .add_option("--html", options->html,
                                       "Write one self-contained page for a browser; it needs\n"
                                       "no network, and no mla where it is read")
                           ->type_name("FILE")
-                          ->excludes(json, folded);
-  command.add_option("--top", options->top, "Number of call sites to show (10)")
-      ->type_name("N")
-      ->check(whole_number(1))
-      ->excludes(json, folded, html);
-  command.add_option("--sort", options->sort, "Order of call sites (live)")
-      ->check(CLI::IsMember({"live", "allocated", "count", "peak", "temporary"}))
-      ->excludes(json, folded, html);
-  command.add_flag("--full-stacks", options->full_stacks, "Show every frame, names uncut")
-      ->excludes(json, folded, html);
-  command
-      .add_option("--by", options->by, "Add call sites up by what allocates: in Python its line")
-      ->check(CLI::IsMember({"line", "function", "file", "module"}))
-      ->excludes(json, folded, html);
-  command.add_flag("--native", options->native, "Show the C frames of Python's interpreter, too")
-      ->excludes(json, html);
+                          ->excludes(json);
+  const ExportFlags exports = add_export_flags(command, options->exported);
+  std::vector<CLI::Option*> forms{json, html};
+  forms.insert(forms.end(), exports.of_stacks.begin(), exports.of_stacks.end());
+  forms.insert(forms.end(), exports.of_figures.begin(), exports.of_figures.end());
+  for (CLI::Option* form : forms) exclude_all(*form, forms);
+  CLI::Option* value = command
+                           .add_option("--value", options->value,
+                                       "The bytes of --pprof, --folded and --speedscope: those\n"
+                                       "alive now, ever allocated, alive at the peak, or what\n"
+                                       "of the live ones has grown (live)")
+                           ->check(CLI::IsMember({"live", "allocated", "peak", "growth"}));
+  CLI::Option* top = command.add_option("--top", options->top, "Number of call sites to show (10)")
+                         ->type_name("N")
+                         ->check(whole_number(1));
+  CLI::Option* sort =
+      command.add_option("--sort", options->sort, "Order of call sites (live)")
+          ->check(CLI::IsMember({"live", "allocated", "count", "peak", "temporary"}));
+  CLI::Option* full =
+      command.add_flag("--full-stacks", options->full_stacks, "Show every frame, names uncut");
+  CLI::Option* by = command
+                        .add_option("--by", options->by,
+                                    "Add call sites up by what allocates: in Python its line")
+                        ->check(CLI::IsMember({"line", "function", "file", "module"}));
+  for (CLI::Option* of_text : {top, sort, full, by}) exclude_all(*of_text, forms);
+  CLI::Option* native = command.add_flag("--native", options->native,
+                                         "Show the C frames of Python's interpreter, too");
+  native->excludes(json, html);
+  exclude_all(*native, exports.of_figures);
   command
       .add_option("--debug-dir", options->debug_directories,
                   "Look for separate debug files here first (may be repeated)")
@@ -152,7 +173,11 @@ void add_report(CLI::App& app, int& exit_code) {
   command.add_option("-o,--output", options->output, "Write to this file")
       ->type_name("FILE")
       ->excludes(html);
-  command.callback([options, &exit_code] {
+  command.callback([options, value, &exit_code] {
+    if (value->count() > 0 && !(options->exported && is_of_stacks(*options->exported))) {
+      throw Error("--value", "says what an export of stacks adds up, and there is none",
+                  "give --pprof, --folded or --speedscope, too");
+    }
     report(*options);
     exit_code = kExitOk;
   });

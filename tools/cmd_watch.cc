@@ -1,15 +1,19 @@
 // mla watch: samples processes, judges them, keeps their history, and tells when a verdict changes.
 #include <csignal>
 #include <ctime>
+#include <iostream>
 #include <memory>
+#include <string>
 
 #include "commands.h"
 #include "output.h"
 #include "reader/error.h"
 #include "threshold_options.h"
 #include "validators.h"
+#include "watching/metrics_server.h"
 #include "watching/process_source.h"
 #include "watching/session.h"
+#include "watching/watch_metrics.h"
 #include "watching/watch_table.h"
 
 namespace mla {
@@ -24,6 +28,7 @@ struct Options {
   std::string build;
   double interval_s = 60;
   bool once = false;
+  std::string metrics;  // port; empty: none
   WatchSettings settings;
 };
 
@@ -71,12 +76,22 @@ int watch(const Options& options) {
   HostProcesses processes(options.targets, options.build);
   Output out;
   const EndSignals end;
+  std::unique_ptr<MetricsServer> metrics;  // its thread leaves signals to this one
+  if (!options.metrics.empty()) {
+    metrics = std::make_unique<MetricsServer>(static_cast<uint16_t>(std::stoul(options.metrics)));
+    std::cerr << "mla: metrics at http://127.0.0.1:" << metrics->port() << "/metrics\n";
+  }
   WatchSession session(processes, options.settings, out.stream());
   const bool table = options.once || out.is_terminal();
   double next_table = 0;
   double next = monotonic_s();
   while (true) {
     session.sample();
+    if (metrics) {
+      const std::vector<ProcessMetrics> figures = watch_metrics(session.watcher());
+      metrics->publish(metrics_text(figures, MetricsFormat::kOpenMetrics),
+                       metrics_text(figures, MetricsFormat::kText));
+    }
     const double now = monotonic_s();
     if (table && now >= next_table) {
       write_watch_table(out.stream(), session.watcher());
@@ -131,7 +146,14 @@ void add_watch(CLI::App& app, int& exit_code) {
                   "Seconds between two tables, on a terminal (60)")
       ->type_name("SECONDS")
       ->check(positive_number());
-  command.add_flag("--once", options->once, "One sample, a table, and the end: for cron");
+  CLI::Option* once =
+      command.add_flag("--once", options->once, "One sample, a table, and the end: for cron");
+  command
+      .add_flag("--metrics{9460}", options->metrics,
+                "Answer Prometheus at http://127.0.0.1:9460/metrics, or at\n"
+                "another port (--metrics=PORT; 0: any free one)")
+      ->check(port_number())
+      ->excludes(once);
   command
       .add_option("--build", options->build,
                   "Name the release that runs, instead of build-ids and\n"

@@ -135,6 +135,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   add_top(app, exit_code);
   add_watch(app, exit_code);
   add_history(app, exit_code);
+  add_push(app, exit_code);
   add_bench(app, program, exit_code);
   app.require_subcommand(1);
 

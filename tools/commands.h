@@ -21,6 +21,7 @@ void add_py(CLI::App& app, int& exit_code);
 void add_stacks(CLI::App& app, int& exit_code);
 void add_top(CLI::App& app, int& exit_code);
 void add_watch(CLI::App& app, int& exit_code);
+void add_push(CLI::App& app, int& exit_code);
 void add_history(CLI::App& app, int& exit_code);
 
 // A subcommand with its usage line ("mla ps [options]") and its examples, shown by --help.

@@ -26,6 +26,16 @@ inline CLI::Validator positive_number() {
           ""};
 }
 
+inline CLI::Validator port_number() {
+  return {[](const std::string& text) {
+            uint16_t value = 0;
+            const bool number = text.find_first_not_of("0123456789") == std::string::npos &&
+                                CLI::detail::lexical_cast(text, value);
+            return number ? std::string() : "'" + text + "' is not a port, 0 to 65535";
+          },
+          ""};
+}
+
 inline CLI::Validator whole_number(uint64_t least) {
   return {[least](const std::string& text) {
             uint64_t value = 0;

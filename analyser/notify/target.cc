@@ -2,11 +2,13 @@
 
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "notify/http.h"
+#include "notify/secret.h"
 #include "reader/error.h"
+#include "report/packing.h"
 
 namespace mla {
 namespace {
@@ -20,16 +22,6 @@ constexpr std::array<std::pair<const char*, TargetKind>, 5> kKinds = {
 constexpr size_t kWecomBytes = 4096;    // of the content, UTF-8; the robot refuses more
 constexpr size_t kSlackBytes = 12'000;  // a text is cut off at 40,000 characters; escapes take 5
 
-std::string first_line_of(const std::string& path) {
-  std::ifstream in(path);
-  std::string line;
-  if (!in || !std::getline(in, line)) {
-    throw Error(path, "cannot be read", "give --notify a file whose first line is the target");
-  }
-  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-  return line;
-}
-
 // FNV-1a, 32 bits: enough to tell targets apart, and it gives no key away.
 std::string hash_of(const std::string& text) {
   uint32_t hash = 2166136261U;
@@ -37,13 +29,6 @@ std::string hash_of(const std::string& text) {
   std::array<char, 16> hex{};
   std::snprintf(hex.data(), hex.size(), "%08x", hash);
   return hex.data();
-}
-
-// Between "://" (and a user's name) and the path.
-std::string host_of(const std::string& address) {
-  const size_t begin = address.find("://") + 3;
-  std::string host = address.substr(begin, address.find_first_of("/?#", begin) - begin);
-  return host.substr(host.find('@') == std::string::npos ? 0 : host.rfind('@') + 1);
 }
 
 // Cut between characters, with an ellipsis.
@@ -91,22 +76,6 @@ std::string wecom_payload(const Change& change, const Message& message) {
   const std::string content = with_title(message, "**" + colour, "</font>**", false);
   return dump(
       {{"msgtype", "markdown"}, {"markdown", {{"content", at_most(content, kWecomBytes)}}}});
-}
-
-std::string base64(const std::string& bytes) {
-  static const char* const kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    for (size_t j = 0; j < 4; ++j) {
-      text += i + j > bytes.size() ? '=' : kDigits[group >> (18 - 6 * j) & 63];
-    }
-  }
-  return text;
 }
 
 // RFC 2047: encoded words of at most 75 characters; ASCII stays as it is. One line.
@@ -170,8 +139,7 @@ Target parse_target(const std::string& text) {
   const std::string name = text.substr(0, colon);
   for (const auto& [known, kind] : kKinds) {
     if (name != known || colon == std::string::npos) continue;
-    Target target{kind, text.substr(colon + 1), name};
-    if (target.where.starts_with('@')) target.where = first_line_of(target.where.substr(1));
+    Target target{kind, or_first_line(text.substr(colon + 1), "--notify"), name};
     const bool address = is_address(target);
     if (address && !target.where.starts_with("https://") && !target.where.starts_with("http://")) {
       throw Error("--notify " + name, "the target is no address",

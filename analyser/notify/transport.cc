@@ -22,25 +22,7 @@
 namespace mla {
 namespace {
 
-constexpr size_t kAnswerBytes = 64 * 1024;  // more of an answer is not read
 constexpr int kPollMs = 50;
-
-size_t take_answer(char* bytes, size_t size, size_t count, void* answer) {
-  auto& text = *static_cast<std::string*>(answer);
-  text.append(bytes, std::min(size * count, kAnswerBytes - text.size()));
-  return size * count;
-}
-
-int stop_when_aborted(void* aborted, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<const std::atomic<bool>*>(aborted)->load() ? 1 : 0;
-}
-
-Attempt judge_status(long status) {  // NOLINT(google-runtime-int): curl's type
-  if (status >= 200 && status < 300) return {};
-  const bool passing = status >= 500 || status == 429 || status == 408;
-  return {passing ? Outcome::kTryAgain : Outcome::kRefused,
-          "HTTP status " + std::to_string(status)};
-}
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
@@ -124,35 +106,11 @@ Attempt SystemTransport::send(const Target& target, const Change& change, const 
 }
 
 Attempt SystemTransport::post(const Target& target, const std::string& body) const {
-  const CurlLibrary& api = curl_library();
-  const std::unique_ptr<CURL, decltype(api.easy_cleanup)> handle(api.easy_init(), api.easy_cleanup);
-  if (!handle) return {Outcome::kTryAgain, "not enough memory"};
-  CURL* curl = handle.get();
-  const std::unique_ptr<curl_slist, decltype(api.slist_free_all)> headers(
-      api.slist_append(nullptr, "Content-Type: application/json; charset=utf-8"),
-      api.slist_free_all);
-  std::string answer;
-  api.easy_setopt(curl, CURLOPT_URL, target.where.c_str());
-  api.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  api.easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  api.easy_setopt(curl, CURLOPT_POSTFIELDS, body.c_str());
-  api.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  api.easy_setopt(curl, CURLOPT_USERAGENT, "mla/" MLA_VERSION);
-  api.easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(time_limit_s_ * 1000));
-  api.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);  // it is one thread of several
-  api.easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-  api.easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-  api.easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  api.easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_when_aborted);
-  api.easy_setopt(curl, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&aborted_));
-  const CURLcode code = api.easy_perform(curl);
-  // Not curl's own message: it may name the address.
-  if (code != CURLE_OK) return {Outcome::kTryAgain, api.easy_strerror(code)};
-  long status = 0;  // NOLINT(google-runtime-int): curl's type
-  api.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  Attempt attempt = judge_status(status);
-  if (attempt.outcome != Outcome::kSent) return attempt;
-  const Refusal refusal = refusal_in_answer(target, answer);
+  const HttpAnswer answer =
+      http_post({target.where, {"Content-Type: application/json; charset=utf-8"}, body},
+                time_limit_s_, aborted_);
+  if (answer.outcome != Outcome::kSent) return {answer.outcome, answer.why};
+  const Refusal refusal = refusal_in_answer(target, answer.body);
   if (refusal.why.empty()) return {};
   return {refusal.passing ? Outcome::kTryAgain : Outcome::kRefused, refusal.why};
 }

@@ -4,16 +4,11 @@
 #include <atomic>
 #include <string>
 
+#include "notify/http.h"
 #include "notify/message.h"
 #include "notify/target.h"
 
 namespace mla {
-
-enum class Outcome {
-  kSent,
-  kTryAgain,  // no answer, or one that may change
-  kRefused,   // trying again is no use
-};
 
 struct Attempt {
   Outcome outcome = Outcome::kSent;

@@ -10,24 +10,10 @@ namespace mla {
 
 namespace {
 
-uint64_t value_of(const Site& site, FoldedValue value) {
-  switch (value) {
-    case FoldedValue::kAllocated:
-      return site.alloc_bytes;
-    case FoldedValue::kPeak:
-      return site.peak_bytes;
-    case FoldedValue::kLive:
-      break;
-  }
-  return site.live_bytes;
-}
-
-std::string folded_stack(const Site& site, Symbolizer& symbolizer, bool native) {
-  const SiteStack whole = symbolizer.stack_of(site);
-  const std::vector<const Frame*> stack = native ? whole.frames : without_interpreter(whole);
-  if (stack.empty()) return site.overflow ? "[call sites without a record]" : "[no stack]";
+std::string folded_stack(const CountedStack& stack) {
+  if (stack.frames.empty()) return stack.instead;
   std::string line;
-  for (auto frame = stack.rbegin(); frame != stack.rend(); ++frame) {
+  for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame) {
     std::string name = printable(frame_label_with_line(**frame));
     std::replace(name.begin(), name.end(), ';', ':');  // it separates frames
     if (!line.empty()) line += ';';
@@ -39,11 +25,11 @@ std::string folded_stack(const Site& site, Symbolizer& symbolizer, bool native) 
 }  // namespace
 
 void write_folded(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer,
-                  FoldedValue value, bool native) {
+                  StackValue value, bool native) {
   std::map<std::string, uint64_t> lines;
-  for (const Site& site : snapshot.sites) {
-    const uint64_t bytes = value_of(site, value);
-    if (!site.mapping && bytes != 0) lines[folded_stack(site, symbolizer, native)] += bytes;
+  for (const CountedStack& stack : counted_stacks(snapshot, symbolizer, native)) {
+    const uint64_t bytes = stack.counts.bytes(value);
+    if (bytes != 0) lines[folded_stack(stack)] += bytes;
   }
   for (const auto& [stack, bytes] : lines) out << stack << ' ' << bytes << '\n';
 }

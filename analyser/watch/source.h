@@ -35,6 +35,7 @@ struct RecordingVerdict {
   SeriesVerdict verdict;
   std::vector<SiteEvidence> sites;         // those that leak, the fastest first; when asked for
   std::map<std::string, uint64_t> ledger;  // buckets of RSS, when the process has looked
+  uint64_t lost_events = 0;
 };
 
 class ProcessSource {

@@ -10,10 +10,13 @@ add_library(mla_watch STATIC
   history/store_rows.cc
   history/store_upkeep.cc
   notify/curl_library.cc
+  notify/http.cc
   notify/message.cc
   notify/outbox.cc
+  notify/secret.cc
   notify/target.cc
   notify/transport.cc
+  push/push_request.cc
   watch/compared.cc
   watch/rss_verdict.cc
   watch/system_clock.cc

@@ -168,6 +168,7 @@ void Watcher::begin_lifetime(Worker& worker, const Observation& seen, double t) 
   worker.judged = "insufficient";
   worker.next_judgement_t = 0;
   worker.ledger.clear();
+  worker.lost_events.reset();
   worker.sites.clear();
   keep({worker.number, std::nullopt, {MarkKind::kStart, t, 0, detail}});
 }
@@ -218,7 +219,10 @@ void Watcher::judge(Worker& worker) {
                                     : series_verdict(t_s, live, rss);
     worker.judged = verdict_name(worker.verdict.verdict);
   }
-  if (recorded) worker.ledger = recorded->ledger;
+  if (recorded) {
+    worker.ledger = recorded->ledger;
+    worker.lost_events = recorded->lost_events;
+  }
   if (worker.judged != "insufficient") worker.decided = worker.judged;
   if (worker.judged == "leak" && before != "leak" && recorded) {
     if (auto named = source_.judge(worker.series.process, true)) worker.sites = named->sites;

@@ -47,6 +47,7 @@ struct Worker {
   std::string judged = "insufficient";  // class of the verdict
   std::string decided;  // the last one that was not "insufficient"; of this or an earlier process
   std::map<std::string, uint64_t> ledger;
+  std::optional<uint64_t> lost_events;  // of a recorded one, when it was judged
   std::vector<SiteEvidence> sites;
 };
 

@@ -3,7 +3,8 @@
 
   hooks -> python -> capture -> segment -> format <- reader <- symbols <- stacks
                                                           <- series, ledger, history, verdict
-                                                          <- report <- notify <- watch <- tools
+                                                          <- report <- notify <- watch, push
+  tools include all of these
   comparison includes nothing of ours; verdict, report and tools include it; verdict includes ledger
 """
 import os
@@ -33,8 +34,9 @@ MAY_INCLUDE = {
     "analyser/history": READERS,
     "analyser/report": READERS | ANALYSES,
     "analyser/notify": READERS | {"history", "report"},
+    "analyser/push": READERS | {"notify", "report"},
     "analyser/watch": READERS | {"history", "verdict", "series", "report"},
-    "tools": READERS | ANALYSES | {"report", "notify", "watch"},
+    "tools": READERS | ANALYSES | {"report", "notify", "push", "watch"},
 }
 # The format is shared memory: integers and atomics, nothing else.
 FORMAT_SYSTEM_HEADERS = {"atomic", "cstddef", "cstdint"}

@@ -5,7 +5,7 @@ import unittest
 
 MLA = os.environ["MLA_BIN"]
 COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "top",
-            "watch", "history", "bench")
+            "watch", "history", "push", "bench")
 
 
 def environment(**changes):

@@ -34,7 +34,7 @@ class Usage(CommandLineTest):
             (["report", "a", "b"], ["unexpected argument"]),
             (["report", "--json", "--top", "3", "x"], ["excludes"]),
             (["report", "--json", "--folded", "x"], ["excludes"]),
-            (["report", "--folded=bogus", "x"], ["--folded"]),
+            (["report", "--folded", "--value", "bogus", "x"], ["--value"]),
             (["report", "--sort", "bogus", "x"], ["--sort"]),
             (["report", "--top", "0", "x"], ["--top", "whole number"]),
             (["report", "999999999"], ["999999999"]),

@@ -25,7 +25,7 @@ function(mla_program_test label name script)
     LABELS ${label} TIMEOUT 1200 ENVIRONMENT "${variables}")
 endfunction()
 
-foreach(name churn_journal fork_family fork_storm kill_journal mixed_sizes page_pins
+foreach(name churn_journal export_inlined fork_family fork_storm kill_journal mixed_sizes page_pins
         stacks_host trim_host)
   mla_program(${name} ${MLA_E2E}/programs/${name}.cc)
 endforeach()
@@ -39,6 +39,8 @@ mla_program(site_lives ${MLA_E2E}/programs/site_lives.c)
 
 mla_program_test(e2e cohorts ${MLA_E2E}/cohorts_test.py)
 mla_program_test(e2e exec ${MLA_E2E}/exec_test.py)
+mla_program_test(e2e exports ${MLA_E2E}/exports_test.py)
+mla_program_test(e2e push ${MLA_E2E}/push_test.py)
 mla_program_test(e2e fork ${MLA_E2E}/fork_test.py)
 mla_program_test(e2e kill9 ${MLA_E2E}/kill9_test.py)
 mla_program_test(e2e python ${MLA_E2E}/python_test.py system)
@@ -53,6 +55,7 @@ set_tests_properties(e2e.python_objects_versions PROPERTIES TIMEOUT 5400)
 set_tests_properties(e2e.python_versions e2e.python_objects_versions e2e.stacks_versions
   PROPERTIES LABELS "e2e;long")
 mla_program_test(e2e watch ${MLA_E2E}/watch_test.py usual)
+mla_program_test(e2e watch_metrics ${MLA_E2E}/watch_metrics_test.py)
 mla_program_test(e2e watch_recorded ${MLA_E2E}/watch_test.py recorded)
 set_tests_properties(e2e.watch_recorded PROPERTIES LABELS "e2e;long")
 mla_program_test(e2e top ${MLA_E2E}/top.py)

@@ -14,6 +14,7 @@ add_custom_command(TARGET symbols_fixture POST_BUILD
   VERBATIM)
 
 add_executable(analyser_tests
+  ${CMAKE_CURRENT_LIST_DIR}/analyser_exports_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_python_lines_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_python_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_reader_test.cc
@@ -24,6 +25,7 @@ add_executable(analyser_tests
   ${CMAKE_CURRENT_LIST_DIR}/analyser_symbols_test.cc)
 find_package(nlohmann_json REQUIRED)
 target_include_directories(analyser_tests PRIVATE ${CMAKE_CURRENT_LIST_DIR}/..)
+target_include_directories(analyser_tests SYSTEM PRIVATE ${MLA_PROTOZERO})
 target_link_libraries(analyser_tests PRIVATE mla_analyser nlohmann_json::nlohmann_json
                       GTest::gtest_main)
 target_compile_definitions(analyser_tests PRIVATE

@@ -87,7 +87,7 @@ std::string text_of(const Snapshot& snapshot, const TextOptions& options = {}) {
   return out.str();
 }
 
-std::string folded_of(const Snapshot& snapshot, FoldedValue value) {
+std::string folded_of(const Snapshot& snapshot, StackValue value) {
   Symbolizer symbolizer(snapshot);
   std::ostringstream out;
   write_folded(out, snapshot, symbolizer, value);
@@ -168,20 +168,20 @@ TEST(ReportJson, UnwindCheckOnlyIfThereWasOne) {
 
 TEST(ReportFolded, RootFirstHeapOnlyAddsUp) {
   const Snapshot snapshot = sample();
-  EXPECT_EQ(folded_of(snapshot, FoldedValue::kLive),
+  EXPECT_EQ(folded_of(snapshot, StackValue::kLive),
             "libx.so+0x1000;libx.so+0x2000 850000000\n"
             "libx.so+0x1000;libx.so+0x3000 64\n");
-  EXPECT_EQ(folded_of(snapshot, FoldedValue::kAllocated),
+  EXPECT_EQ(folded_of(snapshot, StackValue::kAllocated),
             "libx.so+0x1000;libx.so+0x2000 850000000\n"
             "libx.so+0x1000;libx.so+0x3000 64000000\n");
-  EXPECT_EQ(folded_of(snapshot, FoldedValue::kPeak), "libx.so+0x1000;libx.so+0x2000 840000000\n");
+  EXPECT_EQ(folded_of(snapshot, StackValue::kPeak), "libx.so+0x1000;libx.so+0x2000 840000000\n");
 }
 
 TEST(ReportFolded, EqualLinesAreAddedAndSeparatorsReplaced) {
   Snapshot snapshot = sample();
   snapshot.modules[1].path = "/absent/a;b\n.so";
   snapshot.sites[2].native = 2;
-  EXPECT_EQ(folded_of(snapshot, FoldedValue::kLive), "a:b?.so+0x1000;a:b?.so+0x2000 850000064\n");
+  EXPECT_EQ(folded_of(snapshot, StackValue::kLive), "a:b?.so+0x1000;a:b?.so+0x2000 850000064\n");
 }
 
 TEST(ReportText, FirstTheProcessThenTheMemoryThenTheSites) {

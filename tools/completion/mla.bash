@@ -12,8 +12,8 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks top watch history bench --help
-                             --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks top watch history push
+                             bench --help --version" -- "$cur"))
     return
   fi
   if [[ $command == run || $command == bench ]]; then
@@ -39,7 +39,7 @@ _mla() {
       COMPREPLY=($(compgen -W "ptmalloc2 jemalloc tcmalloc mimalloc" -- "$cur"))
       return
       ;;
-    --folded) COMPREPLY=($(compgen -W "live allocated peak" -- "${cur#=}")); return ;;
+    --value) COMPREPLY=($(compgen -W "live allocated peak growth" -- "$cur")); return ;;
     --sort) COMPREPLY=($(compgen -W "live allocated count peak temporary" -- "$cur")); return ;;
     --rule) COMPREPLY=($(compgen -W "founding" -- "$cur")); return ;;
     --sample)
@@ -61,6 +61,7 @@ _mla() {
     --notify) COMPREPLY=($(compgen -W "webhook: wecom: slack: mail: exec:" -- "$cur")); return ;;
     --db-size | --every | --interval | --build | --message | --link-base | --retry | --since) return ;;
     --name) COMPREPLY=($(compgen -W "$(ps -eo comm=)" -- "$cur")); return ;;
+    --pyroscope | --parca | --label | --tenant | --attempts) return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count | --fail-on | --limit) return ;;
   esac
@@ -68,8 +69,8 @@ _mla() {
     run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
                   --watch --db --notify --message --link-base --quiet --help --" ;;
     ctl) options="--sample --help" ;;
-    report) options="--json --html --folded --top --sort --by --native --full-stacks
-                     --debug-dir -o --output --help" ;;
+    report) options="--json --html --pprof --folded --speedscope --csv --openmetrics --prometheus
+                     --value --top --sort --by --native --full-stacks --debug-dir -o --output --help" ;;
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
                       --error --invalid-count --help" ;;
@@ -81,9 +82,11 @@ _mla() {
     why) options="--json --probe --help" ;;
     py) options="--json --collect --last --rows --timeout --help" ;;
     top) options="--name --interval --once --help" ;;
-    watch) options="--db --db-size --every --interval --once --build --rule --peak --overshoot
+    watch) options="--db --db-size --every --interval --once --metrics --build --rule --peak --overshoot
                     --error --invalid-count --excess --notify --message --link-base --retry
                     --timeout --dry-run --help" ;;
+    push) options="--pyroscope --parca --label --tenant --native --debug-dir --attempts --retry
+                   --timeout --dry-run --help" ;;
     history) options="--db --since --json --csv --help" ;;
     stacks) options="--core --exe --threads --json --all --native --debug-dir --help" ;;
     *) return ;;
@@ -93,7 +96,7 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks | ctl | why | py | top) _mla_recordings ;;
+    report | leaks | ctl | why | py | push | top) _mla_recordings ;;
     stacks) COMPREPLY=($(compgen -W "$(ps -eo pid=)" -- "$cur")) ;;
     watch) COMPREPLY=($(compgen -W "$(ps -eo pid=,comm=)" -- "$cur")) ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;

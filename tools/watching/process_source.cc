@@ -176,7 +176,7 @@ std::optional<RecordingVerdict> HostProcesses::judge(const ProcessKey& process, 
   try {
     const Snapshot snapshot = read_snapshot(known->second.recording);
     const ProcessVerdict found = process_verdict(snapshot);
-    RecordingVerdict result{found.process, {}, {}};
+    RecordingVerdict result{found.process, {}, {}, snapshot.totals.lost_events};
     if (!snapshot.ledger.empty()) {
       const Ledger ledger = make_ledger(snapshot, last_recorded_memory(snapshot));
       for (size_t i = 0; i < kBucketKinds; ++i) {

@@ -6,7 +6,7 @@ mkdir -p "$build"
 cp "$source/package.json" "$source/package-lock.json" "$build"
 cd "$build"
 "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error || {
-  echo "mla: tools/web: npm ci failed, see above: npm's registry must be within reach once," \
+  echo "mla: $source: npm ci failed, see above: npm's registry must be within reach once," \
     "or configure with -DMLA_HTML=OFF to build without the HTML reports" >&2
   exit 1
 }

@@ -1,0 +1,81 @@
+#include "report/stack_values.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "series/growth.h"
+
+namespace mla {
+
+std::string value_name(StackValue value) {
+  switch (value) {
+    case StackValue::kAllocated:
+      return "allocated";
+    case StackValue::kPeak:
+      return "peak";
+    case StackValue::kGrowth:
+      return "growth";
+    case StackValue::kLive:
+      break;
+  }
+  return "live";
+}
+
+uint64_t StackCounts::bytes(StackValue value) const {
+  switch (value) {
+    case StackValue::kAllocated:
+      return alloc_bytes;
+    case StackValue::kPeak:
+      return peak_bytes;
+    case StackValue::kGrowth:
+      return growth_bytes;
+    case StackValue::kLive:
+      break;
+  }
+  return live_bytes;
+}
+
+StackCounts& StackCounts::operator+=(const StackCounts& other) {
+  alloc_count += other.alloc_count;
+  alloc_bytes += other.alloc_bytes;
+  live_count += other.live_count;
+  live_bytes += other.live_bytes;
+  peak_count += other.peak_count;
+  peak_bytes += other.peak_bytes;
+  growth_bytes += other.growth_bytes;
+  return *this;
+}
+
+std::vector<CountedStack> counted_stacks(const Snapshot& snapshot, Symbolizer& symbolizer,
+                                         bool native) {
+  std::vector<uint64_t> growth(snapshot.sites.size(), 0);
+  for (const SiteGrowth& site : site_growth(snapshot)) {
+    if (site.growth_bytes > 0) growth[site.site_index] = static_cast<uint64_t>(site.growth_bytes);
+  }
+  // Sites that differ in frames of the interpreter alone come together.
+  std::map<std::pair<std::vector<const Frame*>, bool>, StackCounts> counts;
+  for (size_t i = 0; i < snapshot.sites.size(); ++i) {
+    const Site& site = snapshot.sites[i];
+    if (site.mapping) continue;
+    const SiteStack whole = symbolizer.stack_of(site);
+    auto frames = native ? whole.frames : without_interpreter(whole);
+    const bool overflow = frames.empty() && site.overflow;
+    counts[{std::move(frames), overflow}] +=
+        {site.alloc_count, site.alloc_bytes, site.live_count, site.live_bytes,
+         site.peak_count,  site.peak_bytes,  growth[i]};
+  }
+  std::vector<CountedStack> stacks;
+  for (const auto& [key, sum] : counts) {
+    CountedStack stack{key.first, "", sum};
+    if (key.first.empty())
+      stack.instead = key.second ? "[call sites without a record]" : "[no stack]";
+    stacks.push_back(std::move(stack));
+  }
+  std::stable_sort(stacks.begin(), stacks.end(), [](const CountedStack& a, const CountedStack& b) {
+    return a.counts.live_bytes > b.counts.live_bytes;
+  });
+  return stacks;
+}
+
+}  // namespace mla

@@ -1,0 +1,51 @@
+// What the exports of stacks have in common: folded, pprof, speedscope.
+//
+// Heap call sites only, so that every value adds up to a total of the report: live_bytes,
+// alloc_bytes, peak_snapshot_bytes. With sampling the figures are the report's, scaled already.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "reader/snapshot.h"
+#include "symbols/symbolizer.h"
+
+namespace mla {
+
+enum class StackValue {
+  kLive,       // bytes alive
+  kAllocated,  // bytes ever allocated
+  kPeak,       // bytes alive when the process was at its peak
+  kGrowth,     // of live bytes, from the first to the last point of the site's history, when above
+               // 0; a lower bound: only sites that were among the largest have a history
+};
+
+// "live", "allocated", "peak", "growth".
+std::string value_name(StackValue value);
+
+struct StackCounts {
+  uint64_t alloc_count = 0;
+  uint64_t alloc_bytes = 0;
+  uint64_t live_count = 0;
+  uint64_t live_bytes = 0;
+  uint64_t peak_count = 0;
+  uint64_t peak_bytes = 0;
+  uint64_t growth_bytes = 0;
+
+  uint64_t bytes(StackValue value) const;
+  StackCounts& operator+=(const StackCounts& other);
+};
+
+struct CountedStack {
+  std::vector<const Frame*> frames;  // leaf first; they hold as long as the symbolizer
+  std::string instead;               // without frames: what to show, "[no stack]"
+  StackCounts counts;
+};
+
+// One for every different stack, by live bytes, largest first. `native`: with the C frames of
+// Python's interpreter.
+std::vector<CountedStack> counted_stacks(const Snapshot& snapshot, Symbolizer& symbolizer,
+                                         bool native);
+
+}  // namespace mla
