@@ -125,6 +125,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
       "\nmla COMMAND --help tells more about a command.");
   add_run(app, program, exit_code);
   add_report(app, exit_code);
+  add_diff(app, exit_code);
   add_ps(app, exit_code);
   add_ctl(app, exit_code);
   add_analyse(app, exit_code);

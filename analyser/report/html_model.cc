@@ -92,23 +92,10 @@ Json buckets_json(const Ledger& ledger) {
   return buckets;
 }
 
-// The ledger of an earlier walk: as it would have been made then, from what the walk itself noted
-// of the counters.
-Ledger ledger_then(const Snapshot& snapshot, const LedgerPoint& walk) {
-  Snapshot then;
-  then.sampling = snapshot.sampling;
-  then.ledger = {walk};
-  then.totals.live_bytes = walk.live + (walk.objects ? walk.object_live : 0);
-  then.totals.object_bytes = walk.objects ? walk.object_live : 0;
-  then.totals.arena_bytes = walk.arena_bytes;
-  then.totals.mapped_bytes = walk.mapped;
-  return make_ledger(then, {walk.rss_end, walk.t_ns});
-}
-
 Json ledger_history_json(const Snapshot& snapshot) {
   Json history{{"t_s", Json::array()}, {"rss_bytes", Json::array()}};
   for (const LedgerPoint& walk : snapshot.ledger) {
-    const Ledger ledger = ledger_then(snapshot, walk);
+    const Ledger ledger = ledger_at(snapshot, walk);
     history["t_s"].push_back(seconds(ledger.t_ns));
     history["rss_bytes"].push_back(ledger.rss_bytes);
     history["residual_bytes"].push_back(ledger.residual_bytes);

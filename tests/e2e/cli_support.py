@@ -5,7 +5,7 @@ import unittest
 
 MLA = os.environ["MLA_BIN"]
 COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "watch",
-            "history", "bench")
+            "history", "bench", "diff")
 
 
 def environment(**changes):

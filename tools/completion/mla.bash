@@ -12,7 +12,7 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks watch history bench --help
+    COMPREPLY=($(compgen -W "run report diff ps ctl analyse leaks why py stacks watch history bench --help
                              --version" -- "$cur"))
     return
   fi
@@ -62,6 +62,7 @@ _mla() {
     --db-size | --every | --interval | --build | --message | --link-base | --retry | --since) return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count | --fail-on | --limit) return ;;
+    --from | --to | --wait) return ;;
   esac
   case $command in
     run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
@@ -69,6 +70,8 @@ _mla() {
     ctl) options="--sample --help" ;;
     report) options="--json --html --folded --top --sort --by --native --full-stacks
                      --debug-dir -o --output --help" ;;
+    diff) options="--from --to --wait --json --top --all --sort --full-stacks --native --debug-dir
+                   -o --output --help" ;;
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
                       --error --invalid-count --help" ;;
@@ -91,7 +94,7 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks | ctl | why | py) _mla_recordings ;;
+    report | diff | leaks | ctl | why | py) _mla_recordings ;;
     stacks) COMPREPLY=($(compgen -W "$(ps -eo pid=)" -- "$cur")) ;;
     watch) COMPREPLY=($(compgen -W "$(ps -eo pid=,comm=)" -- "$cur")) ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;
