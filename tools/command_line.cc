@@ -125,7 +125,6 @@ int run_command_line(const std::vector<std::string>& arguments) {
       "\nmla COMMAND --help tells more about a command.");
   add_run(app, program, exit_code);
   add_report(app, exit_code);
-  add_diff(app, exit_code);
   add_ps(app, exit_code);
   add_ctl(app, exit_code);
   add_analyse(app, exit_code);
@@ -136,6 +135,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   add_watch(app, exit_code);
   add_history(app, exit_code);
   add_bench(app, program, exit_code);
+  add_diff(app, exit_code);
   app.require_subcommand(1);
 
   const std::vector<std::string> names = command_names(app);

@@ -271,6 +271,12 @@ class DiffText {
       out_ << "      events of all call sites that found no room in the recording\n";
       return;
     }
+    if (is_python_arena(snapshot, site)) {
+      out_ << "      arenas of Python's small objects: "
+           << counted(row.match.a.size(), "call site") << " of A, "
+           << counted(row.match.b.size(), "call site") << " of B\n";
+      return;
+    }
     write_match(row);
     const SiteStack stack = symbolizer.stack_of(site);
     if (stack.frames.empty()) {

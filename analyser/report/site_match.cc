@@ -6,6 +6,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "ledger/ledger.h"
 #include "report/line_pairs.h"
 #include "report/names_short.h"
 
@@ -117,6 +118,8 @@ class Side {
   Keyed keyed(uint32_t index) {
     const Site& site = names_.snapshot.sites[index];
     Keyed result;
+    // Which line happened to need one more arena is no property of the code.
+    if (is_python_arena(names_.snapshot, site)) return {{numbers_.of("[arenas]")}, {}, {}};
     result.key = {kind_of(site)};
     const std::vector<const Frame*> stack = names_.symbolizer.stack_of(site).frames;
     for (auto frame = stack.rbegin(); frame != stack.rend(); ++frame) {

@@ -10,6 +10,7 @@
 //   differ least in the size of their allocations and in the distance of their lines, as if lines
 //   had been put in or taken out (line_pairs.h). If two pairings are as good as each other there is
 //   no telling: they stay together as one match.
+// - The mappings that CPython keeps its small objects in are one match.
 // - What is left is compared by the names of its functions alone: without files, parameters,
 //   template arguments, the standard library's frames and the interpreter's.
 #pragma once
@@ -38,7 +39,7 @@ inline constexpr size_t kMatchKinds = 7;
 std::string match_kind_name(MatchKind kind);
 
 // Each site of a recording is in one match. Several of one recording: their stacks read the same,
-// or kFunctions, kNames.
+// or kFunctions, kNames, or Python's arenas.
 struct SiteMatch {
   MatchKind kind = MatchKind::kSame;
   std::vector<uint32_t> a;  // indexes into Snapshot::sites, in this order

@@ -13,6 +13,9 @@ from cli_support import CommandLineTest, environment, mla
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "programs", "diff_golden.c")
+# Without what it imports at its start by itself.
+INTERPRETER = ["/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable,
+               "-I", "-S"]
 LEAK = ("for (int i = 0; i < 20; ++i) keep(wrapped(3000));", 60000, 20)
 
 PYTHON = """
@@ -75,7 +78,7 @@ class DiffTest(CommandLineTest):
         source = self.path(name, file)
         with open(source, "w", encoding="utf-8") as out:
             out.write(program)
-        return self.record(name, sys.executable, source, *arguments, options=options)
+        return self.record(name, *INTERPRETER, source, *arguments, options=options)
 
     def diff(self, *arguments):
         done = mla("diff", *arguments)
@@ -88,7 +91,8 @@ class DiffTest(CommandLineTest):
         for side, recording in (("a", a), ("b", b)):
             totals = json.loads(mla("report", "--json", recording).stdout)["totals"]
             self.assertEqual(found[side]["totals"], totals)
-            for kind, total in (("heap", totals["live_bytes"]), ("mapping", totals["mapped_bytes"])):
+            for kind, total in (("heap", totals["live_bytes"]),
+                                ("mapping", totals["mapped_bytes"])):
                 self.assertEqual(total, sum(site[side]["live_bytes"] for site in found["sites"]
                                             if site["kind"] == kind))
             self.assertEqual(totals["alloc_count"],
@@ -141,7 +145,8 @@ class Builds(DiffTest):
         self.assertRegex(text, r"\n#1  \+58\.6 KiB  new in B  \+60,000 bytes, \+20 blocks\n")
         self.assertNotIn("#2", text)
         # The other way round it has gone.
-        self.assertRegex(self.diff(b, a), r"\n#1  -58\.6 KiB  only in A  -60,000 bytes, -20 blocks\n")
+        self.assertRegex(self.diff(b, a),
+                         r"\n#1  -58\.6 KiB  only in A  -60,000 bytes, -20 blocks\n")
 
     def test_leak_in_a_function_of_its_own(self):
         other = ("__attribute__((noinline)) void leak(void) {\n"
@@ -186,13 +191,14 @@ class Python(DiffTest):
             "    kept.append(json", "    kept.append(bytearray(1000000))\n    kept.append(json")
         b = self.python("b", edited)
         found = self.json(a, b)
-        large = [site for site in self.changed(found) if abs(site["change_bytes"]) > 1000]
+        # The interpreter compiles another text: what its parser allocates is not looked at.
+        large = [site for site in self.changed(found) if abs(site["change_bytes"]) > 100000]
         self.assertEqual([site["change_bytes"] for site in large], [1000001])
         self.assertEqual(large[0]["match"], "only_b")
         frame = [f for f in large[0]["stack_b"] if f["kind"] == "python"][0]
         self.assertEqual((frame["function"], frame["line"]), ("load", 14))
         put = [site for site in found["sites"] if site["a"]["live_bytes"] > 190000 and
-               any("put" in f for f in functions(site["stack_a"]))]
+               any("put" in (f or "") for f in functions(site["stack_a"]))]
         self.assertEqual([(site["match"], site["change_bytes"]) for site in put], [("moved", 0)])
 
     def test_within_the_sampling_error(self):
@@ -214,7 +220,7 @@ class Python(DiffTest):
         # Exact against sampled: what was too small to be sampled has not gone.
         exact = self.python("d", program)
         gone = [site for site in self.changed(self.json(exact, b))
-                if site["b"]["live_bytes"] == 0 and site["kind"] == "heap"]
+                if site["b"]["live_bytes"] == 0 and site["a"]["live_bytes"] < 64 << 10]
         self.assertGreater(len(gone), 3)
         self.assertEqual([site for site in gone if not site["within_error"]], [])
 
@@ -222,12 +228,17 @@ class Python(DiffTest):
 class Moments(DiffTest):
     def test_of_a_finished_recording(self):
         recording = self.python("grows", GROWS, "2")
-        found = json.loads(self.diff("--json", "--from", "0.6", "--to", "1.6", recording))
+        report = json.loads(mla("report", "--json", recording).stdout)
+        noted = sorted({p["t_s"] for site in report["sites"] for p in site["history"]})
+        # The process notes nothing at its end: os._exit.
+        begin, end = (str(t + 0.001) for t in (noted[0], noted[-1]))
+        found = json.loads(self.diff("--json", "--from", begin, "--to", end, recording))
+        self.assertEqual((found["a"]["t_s"], found["b"]["t_s"]), (noted[0], noted[-1]))
         self.assertTrue(found["moments"])
-        self.assertTrue(0 < found["a"]["t_s"] < found["b"]["t_s"])
         largest = found["sites"][0]
         self.assertIn("grow", functions(largest["stack_b"]))
-        self.assertGreater(largest["change_bytes"], 5 * 50000)
+        self.assertGreater(largest["change_bytes"], 0)
+        self.assertEqual(largest["change_bytes"] % 50001, 0)
         self.assertIsNone(largest["a"]["alloc_bytes"])
         self.assertEqual([site["change_bytes"] for site in found["sites"]
                           if "fixed" in functions(site["stack_b"])][0], 0)
@@ -236,11 +247,12 @@ class Moments(DiffTest):
                          found["unnoted"]["change_bytes"] +
                          sum(site["change_bytes"] for site in found["sites"]
                              if site["kind"] == "heap"))
-        self.assertRegex(self.diff("--from", "0.6", recording), r"#1 .*\n *▸ grow ")
-        self.assert_one_line_error(mla("diff", "--from", "1", "--to", "1.00001", recording),
-                                   "--from and --to")
+        self.assertRegex(self.diff("--from", begin, recording), r"#1 .*\n *▸ grow ")
+        close = mla("diff", "--from", begin, "--to", str(float(begin) + 1e-5), recording)
+        self.assert_one_line_error(close, "--from and --to")
         self.assert_one_line_error(mla("diff", "--from", "60", recording), "--from")
-        self.assert_one_line_error(mla("diff", "--from", "1", "--sort", "peak", recording), "--sort")
+        self.assert_one_line_error(mla("diff", "--from", "1", "--sort", "peak", recording),
+                                   "--sort")
         self.assert_one_line_error(mla("diff", "--wait", "1", recording), "--wait")
 
     def test_of_a_living_process(self):
@@ -249,7 +261,7 @@ class Moments(DiffTest):
             out.write(GROWS)
         env = environment(MLA_DIR=self.path("recordings", "x")[:-2],
                           LD_PRELOAD=os.environ["MLA_LIB"])
-        process = subprocess.Popen([sys.executable, work, "60"], env=env)
+        process = subprocess.Popen([*INTERPRETER, work, "60"], env=env)
         try:
             end = time.monotonic() + 60
             ask = dict(environment(MLA_DIR=env["MLA_DIR"]))
@@ -261,8 +273,8 @@ class Moments(DiffTest):
             shutil.copyfile(recording["recording"]["path"], copy)
             done = mla("diff", "--json", "--wait", "0.5", str(process.pid), env=ask)
             self.assertEqual(done.returncode, 0, done.stderr)
-            for found in (json.loads(done.stdout),
-                          json.loads(mla("diff", "--json", copy, str(process.pid), env=ask).stdout)):
+            since_copy = mla("diff", "--json", copy, str(process.pid), env=ask)
+            for found in (json.loads(done.stdout), json.loads(since_copy.stdout)):
                 self.assertTrue(found["same_process"])
                 self.assertIn("grow", functions(found["sites"][0]["stack_b"]))
                 self.assertEqual(found["sites"][0]["match"], "same")
