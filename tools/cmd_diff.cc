@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
@@ -14,9 +15,12 @@
 #include "reader/error.h"
 #include "reader/reader.h"
 #include "report/diff_json.h"
+#include "report/html_diff.h"
+#include "report_html.h"
 #include "site_orders.h"
 #include "terminal.h"
 #include "validators.h"
+#include "words.h"
 
 namespace mla {
 namespace {
@@ -28,6 +32,7 @@ struct Options {
   std::optional<double> to_s;
   std::optional<double> wait_s;
   bool json = false;
+  std::string html;  // file to write the page to; empty: none
   size_t top = DiffTextOptions().top_sites;
   bool all = false;
   std::string sort = "live";
@@ -44,6 +49,12 @@ struct Answer {
 };
 
 void write(const Options& options, const Answer& answer) {
+  if (!options.html.empty()) {
+    write_html(options.html, html_diff(answer.diff, *answer.a, *answer.b,
+                                       {command_of(answer.diff.a.snapshot->process),
+                                        command_of(answer.diff.b.snapshot->process)}));
+    return;
+  }
   std::optional<Output> out;
   if (options.output.empty()) {
     out.emplace();
@@ -108,6 +119,7 @@ void diff_after_a_while(const Options& options) {
 }
 
 void diff(const Options& options) {
+  if (!options.html.empty()) require_page();
   const bool moments = options.from_s || options.to_s;
   if (!options.b.empty() && (moments || options.wait_s)) {
     throw Error("mla diff", "--from, --to and --wait are for one recording",
@@ -175,24 +187,31 @@ void add_diff(CLI::App& app, int& exit_code) {
       ->type_name("SECONDS")
       ->check(no_negative_number());
   CLI::Option* json = command.add_flag("--json", options->json, "Print JSON, all call sites");
+  CLI::Option* html =
+      command.add_option("--html", options->html, "Write one self-contained page for a browser")
+          ->type_name("FILE")
+          ->excludes(json);
   CLI::Option* top = command.add_option("--top", options->top, "Number of call sites to show (10)")
                          ->type_name("N")
                          ->check(whole_number(1))
-                         ->excludes(json);
-  command.add_flag("--all", options->all, "Show every call site that changed")->excludes(json, top);
+                         ->excludes(json, html);
+  command.add_flag("--all", options->all, "Show every call site that changed")
+      ->excludes(json, html, top);
   command.add_option("--sort", options->sort, "What is compared, largest change first (live)")
       ->check(CLI::IsMember({"live", "allocated", "count", "peak", "temporary"}))
-      ->excludes(json);
+      ->excludes(json, html);
   command.add_flag("--full-stacks", options->full_stacks, "Show every frame, names uncut")
-      ->excludes(json);
+      ->excludes(json, html);
   command.add_flag("--native", options->native, "Show the C frames of Python's interpreter, too")
-      ->excludes(json);
+      ->excludes(json, html);
   command
       .add_option("--debug-dir", options->debug_directories,
                   "Look for separate debug files here first (may be repeated)")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  command.add_option("-o,--output", options->output, "Write to this file")->type_name("FILE");
+  command.add_option("-o,--output", options->output, "Write to this file")
+      ->type_name("FILE")
+      ->excludes(html);
   command.callback([options, &exit_code] {
     diff(*options);
     exit_code = kExitOk;

@@ -68,21 +68,6 @@ Json history_json(const Snapshot& snapshot) {
   return history;
 }
 
-Json timeline_json(const Snapshot& snapshot) {
-  const std::vector<TimelinePoint>& all = snapshot.timeline;
-  using Point = TimelinePoint;
-  return {
-      {"t_s", column(all, [](const Point& p) { return seconds(p.t_ns); })},
-      {"rss_bytes",
-       column(all, [](const Point& p) { return p.rss_bytes == 0 ? Json() : Json(p.rss_bytes); })},
-      {"anon_bytes", column(all, [](const Point& p) { return p.anon_bytes; })},
-      {"live_bytes", column(all, [](const Point& p) { return p.live_bytes; })},
-      {"live_count", column(all, [](const Point& p) { return p.live_count; })},
-      {"alloc_bytes", column(all, [](const Point& p) { return p.alloc_bytes; })},
-      {"alloc_count", column(all, [](const Point& p) { return p.alloc_count; })},
-      {"mapped_bytes", column(all, [](const Point& p) { return p.mapped_bytes; })}};
-}
-
 Json buckets_json(const Ledger& ledger) {
   Json buckets = Json::object();
   for (size_t i = 0; i < kBucketKinds; ++i) {
@@ -173,6 +158,21 @@ Json losses_in_words(const Snapshot& snapshot) {
 
 }  // namespace
 
+Json html_timeline(const Snapshot& snapshot) {
+  const std::vector<TimelinePoint>& all = snapshot.timeline;
+  using Point = TimelinePoint;
+  return {
+      {"t_s", column(all, [](const Point& p) { return seconds(p.t_ns); })},
+      {"rss_bytes",
+       column(all, [](const Point& p) { return p.rss_bytes == 0 ? Json() : Json(p.rss_bytes); })},
+      {"anon_bytes", column(all, [](const Point& p) { return p.anon_bytes; })},
+      {"live_bytes", column(all, [](const Point& p) { return p.live_bytes; })},
+      {"live_count", column(all, [](const Point& p) { return p.live_count; })},
+      {"alloc_bytes", column(all, [](const Point& p) { return p.alloc_bytes; })},
+      {"alloc_count", column(all, [](const Point& p) { return p.alloc_count; })},
+      {"mapped_bytes", column(all, [](const Point& p) { return p.mapped_bytes; })}};
+}
+
 Json html_model(const Snapshot& snapshot, Symbolizer& symbolizer, const HtmlFindings& findings) {
   Json document{{"page", {{"kind", "report"}, {"version", kPageDataVersion}}}};
   document.update(report_head(snapshot));
@@ -184,7 +184,7 @@ Json html_model(const Snapshot& snapshot, Symbolizer& symbolizer, const HtmlFind
   document["growing"] = growing_json(findings);
   document["ledger"] = ledger_json(snapshot, findings);
   document["ledger_history"] = ledger_history_json(snapshot);
-  document["timeline"] = timeline_json(snapshot);
+  document["timeline"] = html_timeline(snapshot);
   document["threads"] = report_threads(snapshot);
   document["modules"] = report_modules(snapshot);
   HtmlStacks stacks;

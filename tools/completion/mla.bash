@@ -32,7 +32,7 @@ _mla() {
     done
   fi
   case $previous in
-    -o | --output | --previous | --db | --suppressions | --junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    -o | --output | --html | --previous | --db | --suppressions | --junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --core | --exe) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --dir | --debug-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --allocator)
@@ -70,8 +70,8 @@ _mla() {
     ctl) options="--sample --help" ;;
     report) options="--json --html --folded --top --sort --by --native --full-stacks
                      --debug-dir -o --output --help" ;;
-    diff) options="--from --to --wait --json --top --all --sort --full-stacks --native --debug-dir
-                   -o --output --help" ;;
+    diff) options="--from --to --wait --json --html --top --all --sort --full-stacks --native
+                   --debug-dir -o --output --help" ;;
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
                       --error --invalid-count --help" ;;
@@ -79,7 +79,7 @@ _mla() {
                     --overshoot --error --invalid-count
                     --help" ;;
     bench) options="--allocators --tune --config --with-mla --ready --load --idle --timeout --rounds
-                    --seed --by --metric --better --margin --max-cost --json --help --" ;;
+                    --seed --by --metric --better --margin --max-cost --json --html --help --" ;;
     why) options="--json --probe --help" ;;
     py) options="--json --collect --last --rows --timeout --help" ;;
     watch) options="--db --db-size --every --interval --once --build --rule --peak --overshoot
