@@ -272,9 +272,8 @@ class DiffText {
       return;
     }
     if (is_python_arena(snapshot, site)) {
-      out_ << "      arenas of Python's small objects: "
-           << counted(row.match.a.size(), "call site") << " of A, "
-           << counted(row.match.b.size(), "call site") << " of B\n";
+      out_ << "      arenas of Python's small objects: " << counted(row.match.a.size(), "call site")
+           << " of A, " << counted(row.match.b.size(), "call site") << " of B\n";
       return;
     }
     write_match(row);

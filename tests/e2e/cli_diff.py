@@ -231,7 +231,7 @@ class Moments(DiffTest):
         report = json.loads(mla("report", "--json", recording).stdout)
         noted = sorted({p["t_s"] for site in report["sites"] for p in site["history"]})
         # The process notes nothing at its end: os._exit.
-        begin, end = (str(t + 0.001) for t in (noted[0], noted[-1]))
+        begin, end = (repr(t) for t in (noted[0], noted[-1]))
         found = json.loads(self.diff("--json", "--from", begin, "--to", end, recording))
         self.assertEqual((found["a"]["t_s"], found["b"]["t_s"]), (noted[0], noted[-1]))
         self.assertTrue(found["moments"])

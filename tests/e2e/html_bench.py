@@ -65,8 +65,9 @@ class Driven(harness.Case):
 
 class Page(harness.Case):
     def test_a_page_that_cannot_be_written_is_said_first(self):
-        made = subprocess.run([harness.BIN, "bench", "--html", "/nowhere/a.html", "--", "/bin/true"],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        command = [harness.BIN, "bench", "--html", "/nowhere/a.html", "--", "/bin/true"]
+        made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=environment())
         self.assertEqual((made.returncode, made.stdout), (2, b""))
         self.assertRegex(made.stderr.decode(), r"^mla: /nowhere/a.html: .*\n$")
 

@@ -50,7 +50,7 @@ class Driven(harness.Case):
 
     def record(self, name, program, *arguments):
         os.mkdir(self.path("of_" + name))
-        source = self.path("of_" + name + "/work.py")
+        source = os.path.join(self.path("of_" + name), "keeps.py")
         with open(source, "w", encoding="utf-8") as out:
             out.write(program)
         self.recorded([harness.PYTHON, "-I", "-S", source, *arguments],

@@ -93,9 +93,12 @@ const timeOf = (data: BenchData, one: Configuration): Measured | undefined =>
 const memoryText = (data: BenchData, n: number): string =>
   data.judged.memory === "integral" ? `${bytes(n)} s` : bytes(n);
 const timeText = (data: BenchData, n: number): string =>
-  data.judged.time === "metric" ? n.toPrecision(4) : `${n.toFixed(2)} s`;
-const percentage = (part: number | null): string =>
-  part === null ? "" : `${part > 0 ? "+" : ""}${(100 * part).toFixed(1)} %`;
+  data.judged.time === "metric" ? n.toPrecision(4) : n < 1 ? `${(1000 * n).toFixed(0)} ms` : `${n.toFixed(2)} s`;
+function percentage(part: number | null): string {
+  if (part === null) return "";
+  const text = (100 * part).toFixed(1).replace("-0.0", "0.0");
+  return `${part > 0 ? "+" : ""}${text} %`;
+}
 
 function resultSection(data: BenchData): HTMLElement {
   const element = section("Result", "result");
