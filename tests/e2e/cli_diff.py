@@ -1,4 +1,5 @@
 """mla diff: two builds that differ by moved lines and a leak, Python, sampling, moments, errors."""
+import glob
 import json
 import os
 import re
@@ -160,21 +161,23 @@ class Builds(DiffTest):
     def test_one_build_twice_under_two_allocators(self):
         program = self.build("one")
         a = self.record("a", program, "100000")
-        b = self.record("b", program, "700000")
+        other = ("--allocator", "jemalloc") if glob.glob("/usr/lib/*/libjemalloc.so.2") else ()
+        b = self.record("b", program, "700000", options=other)
         found = self.json(a, b)
-        self.assertEqual([(site["change_bytes"], site["match"]) for site in self.changed(found)],
-                         [(600000, "same")])
-        self.assertEqual(set(kind for kind, n in found["matched"].items() if n), {"same"})
+        # jemalloc brings libstdc++ along, which allocates before main.
+        ours = [site for site in found["sites"]
+                if "main" in functions(site["stack_a"]) + functions(site["stack_b"])]
+        self.assertEqual([site["change_bytes"] for site in ours if site["change_bytes"]], [600000])
+        self.assertEqual({site["match"] for site in ours}, {"same"})
+        self.assertEqual(found["b"]["process"]["allocator"]["name"],
+                         "jemalloc" if other else "ptmalloc2")
 
     def test_optimised_and_without_debug_information(self):
         a = self.record("a", self.build("one"))
         for name, options in (("fast", ("-O2", "-fno-optimize-sibling-calls")), ("bare", ("-g0",))):
             found = self.json(a, self.record(name, self.build(name, *options)))
             self.assertEqual(found["change"]["live_bytes"], 0)
-            names = {f for site in self.changed(found) for f in functions(site["stack_b"])}
-            self.assertNotIn("leak", names)
-            self.assertLessEqual(sum(abs(site["change_bytes"]) for site in self.changed(found)), 0,
-                                 json.dumps(self.changed(found))[:3000])
+            self.assertEqual(self.changed(found), [], name)
 
     def test_a_program_that_was_overwritten(self):
         program = self.build("one")
