@@ -43,7 +43,7 @@ class Recording {
       python.file = place.file;
       python.function = place.function;
       python.first_line = place.line;
-      python.lines = code.empty() ? "edited " + std::to_string(++edits_) : code;
+      python.lines = code.empty() ? "edited " + std::to_string(++edits) : code;
       snapshot_.python_codes.push_back(python);
       StackNode at;
       at.kind = NodeKind::kPython;
@@ -67,7 +67,7 @@ class Recording {
 
  private:
   Snapshot snapshot_;
-  static inline int edits_ = 0;
+  static inline int edits = 0;
 };
 
 Diff compare(Recording& a, Recording& b) {
