@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "comparison/compare.h"
@@ -14,6 +15,8 @@
 #include "reader/error.h"
 #include "report/bench_json.h"
 #include "report/bench_text.h"
+#include "report/html_bench.h"
+#include "report_html.h"
 #include "side_by_side/configurations.h"
 #include "side_by_side/rounds.h"
 #include "validators.h"
@@ -35,6 +38,7 @@ struct Options {
   double idle_s = 0;
   double timeout_s = 0;
   std::string json;
+  std::string html;
   std::vector<std::string> program;
 };
 
@@ -123,6 +127,7 @@ void print_result(const Options& options, const Benchmark& benchmark) {
     write_bench_json(file.stream(), benchmark, comparison);
     file.finish();
   }
+  if (!options.html.empty()) write_html(options.html, html_bench(benchmark, comparison));
   Output out;
   if (options.json == "-") {
     write_bench_json(out.stream(), benchmark, comparison);
@@ -154,6 +159,10 @@ int bench(const Options& options) {
   const ConfigurationList list = choose_configurations(options.choice, program);
   Benchmark benchmark = empty_benchmark(options, list);
   if (!options.json.empty() && options.json != "-") Output(options.json).finish();
+  if (!options.html.empty()) {
+    require_page();
+    Output(options.html).finish();
+  }
   for (const std::string& missing : list.missing) std::cerr << "mla: " << missing << '\n';
   const int signal = run_rounds(settings, list.all, isatty(STDERR_FILENO) == 1, benchmark);
   print_result(options, benchmark);
@@ -259,6 +268,11 @@ void add_bench(CLI::App& app, const std::vector<std::string>& program, int& exit
   add_server_options(command, *options);
   add_judging_options(command, *options);
   command.add_option("--json", options->json, "Write JSON to this file; - is standard output")
+      ->type_name("FILE");
+  command
+      .add_option("--html", options->html,
+                  "Write one self-contained page for a browser to this file:\n"
+                  "memory over time, what each saves and costs")
       ->type_name("FILE");
   command.callback([options, &program, &exit_code] {
     options->program = program;

@@ -12,6 +12,7 @@
 #include "report/text.h"
 #include "report_export.h"
 #include "report_html.h"
+#include "site_orders.h"
 #include "terminal.h"
 #include "validators.h"
 
@@ -41,15 +42,6 @@ const std::map<std::string, StackValue>& stack_values() {
   return known;
 }
 
-const std::map<std::string, SiteOrder>& orders() {
-  static const std::map<std::string, SiteOrder> known{{"live", SiteOrder::kLive},
-                                                      {"allocated", SiteOrder::kAllocated},
-                                                      {"count", SiteOrder::kCount},
-                                                      {"peak", SiteOrder::kPeak},
-                                                      {"temporary", SiteOrder::kTemporary}};
-  return known;
-}
-
 const std::map<std::string, Grouping>& groupings() {
   static const std::map<std::string, Grouping> known{{"", Grouping::kSite},
                                                      {"line", Grouping::kLine},
@@ -62,7 +54,7 @@ const std::map<std::string, Grouping>& groupings() {
 TextOptions text_options(const Options& options, const Output& out) {
   TextOptions text;
   text.top_sites = options.top;
-  text.order = orders().at(options.sort);
+  text.order = site_orders().at(options.sort);
   text.full_stacks = options.full_stacks;
   text.native = options.native;
   text.by = groupings().at(options.by);

@@ -137,6 +137,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   add_history(app, exit_code);
   add_push(app, exit_code);
   add_bench(app, program, exit_code);
+  add_diff(app, exit_code);
   app.require_subcommand(1);
 
   const std::vector<std::string> names = command_names(app);

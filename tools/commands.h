@@ -12,6 +12,7 @@ namespace mla {
 void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_code);
 void add_bench(CLI::App& app, const std::vector<std::string>& program, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
+void add_diff(CLI::App& app, int& exit_code);
 void add_ctl(CLI::App& app, int& exit_code);
 void add_ps(CLI::App& app, int& exit_code);
 void add_analyse(CLI::App& app, int& exit_code);

@@ -31,9 +31,12 @@ void write_report_page(const std::string& file, const Snapshot& snapshot, Symbol
     findings.ledger = explanation.ledger;
     findings.diagnosis = explanation.finding;
   }
-  const nlohmann::ordered_json model = html_model(snapshot, symbolizer, findings);
+  write_html(file, html_model(snapshot, symbolizer, findings));
+}
+
+void write_html(const std::string& file, const nlohmann::ordered_json& data) {
   Output out(file);
-  write_page(out.stream(), built_in_page(), model);
+  write_page(out.stream(), built_in_page(), data);
   out.finish();
 }
 

@@ -1,6 +1,7 @@
 // mla report --html: the page, and what goes into it.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -17,5 +18,8 @@ void require_page();
 // Judges the recording as `mla leaks` and `mla why` do and writes the page. Throws Error when the
 // file cannot be written.
 void write_report_page(const std::string& file, const Snapshot& snapshot, Symbolizer& symbolizer);
+
+// Writes the page of any data. Throws Error when the file cannot be written.
+void write_html(const std::string& file, const nlohmann::ordered_json& data);
 
 }  // namespace mla

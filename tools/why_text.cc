@@ -15,15 +15,6 @@ namespace {
 constexpr size_t kRowsShown = 3;
 constexpr size_t kFramesShown = 8;
 
-const char* label(BucketKind kind) {
-  static constexpr const char* kLabels[kBucketKinds] = {
-      "live, as requested", "rounding",       "allocator's tables",  "free, pages pinned",
-      "free, whole pages",  "pymalloc: live", "pymalloc: free",      "Python arenas",
-      "other mappings",     "thread stacks",  "programs, libraries", "shared memory",
-      "mla itself"};
-  return kLabels[static_cast<size_t>(kind)];
-}
-
 double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 std::string right(const std::string& text, size_t width) {
@@ -115,7 +106,7 @@ class WhyText {
       if (ledger_.bucket(kind) == 0) continue;
       const bool idle = kind == BucketKind::kFree || kind == BucketKind::kPinned ||
                         kind == BucketKind::kPythonFree;
-      row(label(kind), ledger_.bucket(kind), "", idle ? style_.warn() : style_.good());
+      row(bucket_label(kind), ledger_.bucket(kind), "", idle ? style_.warn() : style_.good());
     }
     const auto residual = static_cast<uint64_t>(std::abs(ledger_.residual_bytes));
     row("residual", residual, ledger_.residual_bytes < 0 ? "-" : "", style_.dim());
@@ -237,6 +228,15 @@ std::string of_rss(uint64_t bytes, const Ledger& ledger) {
 }
 
 }  // namespace
+
+const char* bucket_label(BucketKind kind) {
+  static constexpr const char* kLabels[kBucketKinds] = {
+      "live, as requested", "rounding",       "allocator's tables",  "free, pages pinned",
+      "free, whole pages",  "pymalloc: live", "pymalloc: free",      "Python arenas",
+      "other mappings",     "thread stacks",  "programs, libraries", "shared memory",
+      "mla itself"};
+  return kLabels[static_cast<size_t>(kind)];
+}
 
 std::string sentence_of(const Snapshot& snapshot, const Explanation& explanation) {
   const Ledger& ledger = explanation.ledger;

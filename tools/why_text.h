@@ -34,6 +34,9 @@ struct WhyTextOptions {
 void write_why_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer,
                     const Explanation& explanation, const WhyTextOptions& options);
 
+// What a row of the ledger is called, in at most 19 columns.
+const char* bucket_label(BucketKind kind);
+
 // The diagnosis in one sentence.
 std::string sentence_of(const Snapshot& snapshot, const Explanation& explanation);
 

@@ -30,11 +30,18 @@ inline bool is_memory(Measure measure) { return measure <= Measure::kIntegral; }
 
 inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
+struct MemoryPoint {
+  double t_s = 0;  // since the start of the run
+  double bytes = 0;
+};
+
 class BenchRun {
  public:
   BenchRun() { values_.fill(kNotMeasured); }
   double operator[](Measure m) const { return values_[static_cast<size_t>(m)]; }
   double& operator[](Measure m) { return values_[static_cast<size_t>(m)]; }
+
+  std::vector<MemoryPoint> memory;  // over the run, in time order: for a chart
 
  private:
   std::array<double, kMeasureCount> values_{};

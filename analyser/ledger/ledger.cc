@@ -220,4 +220,15 @@ Ledger make_ledger(const Snapshot& snapshot, const MemoryNow& now) {
   return ledger;
 }
 
+Ledger ledger_at(const Snapshot& snapshot, const LedgerPoint& walk) {
+  Snapshot then;
+  then.sampling = snapshot.sampling;
+  then.ledger = {walk};
+  then.totals.live_bytes = walk.live + (walk.objects ? walk.object_live : 0);
+  then.totals.object_bytes = walk.objects ? walk.object_live : 0;
+  then.totals.arena_bytes = walk.arena_bytes;
+  then.totals.mapped_bytes = walk.mapped;
+  return make_ledger(then, {walk.rss_end, walk.t_ns});
+}
+
 }  // namespace mla

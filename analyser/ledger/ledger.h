@@ -88,4 +88,8 @@ MemoryNow last_recorded_memory(const Snapshot& snapshot);
 // Needs at least one point in snapshot.ledger.
 Ledger make_ledger(const Snapshot& snapshot, const MemoryNow& now);
 
+// The ledger of an earlier walk, one of snapshot.ledger: as it would have been made then, from what
+// the walk itself noted of the counters. Without the rows by call site, which are of the last one.
+Ledger ledger_at(const Snapshot& snapshot, const LedgerPoint& walk);
+
 }  // namespace mla

@@ -70,7 +70,7 @@ Json configuration_json(const Benchmark& benchmark, const Comparison& comparison
 
 }  // namespace
 
-void write_bench_json(std::ostream& out, const Benchmark& benchmark, const Comparison& comparison) {
+Json bench_document(const Benchmark& benchmark, const Comparison& comparison) {
   Json document;
   document["schema"] = {{"name", "mla-bench"}, {"version", kBenchSchemaVersion}};
   document["generator"] = {{"name", "mla"}, {"version", MLA_VERSION}};
@@ -111,6 +111,11 @@ void write_bench_json(std::ostream& out, const Benchmark& benchmark, const Compa
   }
   document["missing"] = benchmark.missing;
   document["notes"] = benchmark.notes;
+  return document;
+}
+
+void write_bench_json(std::ostream& out, const Benchmark& benchmark, const Comparison& comparison) {
+  const Json document = bench_document(benchmark, comparison);
   out << document.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 

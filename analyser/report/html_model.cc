@@ -68,21 +68,6 @@ Json history_json(const Snapshot& snapshot) {
   return history;
 }
 
-Json timeline_json(const Snapshot& snapshot) {
-  const std::vector<TimelinePoint>& all = snapshot.timeline;
-  using Point = TimelinePoint;
-  return {
-      {"t_s", column(all, [](const Point& p) { return seconds(p.t_ns); })},
-      {"rss_bytes",
-       column(all, [](const Point& p) { return p.rss_bytes == 0 ? Json() : Json(p.rss_bytes); })},
-      {"anon_bytes", column(all, [](const Point& p) { return p.anon_bytes; })},
-      {"live_bytes", column(all, [](const Point& p) { return p.live_bytes; })},
-      {"live_count", column(all, [](const Point& p) { return p.live_count; })},
-      {"alloc_bytes", column(all, [](const Point& p) { return p.alloc_bytes; })},
-      {"alloc_count", column(all, [](const Point& p) { return p.alloc_count; })},
-      {"mapped_bytes", column(all, [](const Point& p) { return p.mapped_bytes; })}};
-}
-
 Json buckets_json(const Ledger& ledger) {
   Json buckets = Json::object();
   for (size_t i = 0; i < kBucketKinds; ++i) {
@@ -92,23 +77,10 @@ Json buckets_json(const Ledger& ledger) {
   return buckets;
 }
 
-// The ledger of an earlier walk: as it would have been made then, from what the walk itself noted
-// of the counters.
-Ledger ledger_then(const Snapshot& snapshot, const LedgerPoint& walk) {
-  Snapshot then;
-  then.sampling = snapshot.sampling;
-  then.ledger = {walk};
-  then.totals.live_bytes = walk.live + (walk.objects ? walk.object_live : 0);
-  then.totals.object_bytes = walk.objects ? walk.object_live : 0;
-  then.totals.arena_bytes = walk.arena_bytes;
-  then.totals.mapped_bytes = walk.mapped;
-  return make_ledger(then, {walk.rss_end, walk.t_ns});
-}
-
 Json ledger_history_json(const Snapshot& snapshot) {
   Json history{{"t_s", Json::array()}, {"rss_bytes", Json::array()}};
   for (const LedgerPoint& walk : snapshot.ledger) {
-    const Ledger ledger = ledger_then(snapshot, walk);
+    const Ledger ledger = ledger_at(snapshot, walk);
     history["t_s"].push_back(seconds(ledger.t_ns));
     history["rss_bytes"].push_back(ledger.rss_bytes);
     history["residual_bytes"].push_back(ledger.residual_bytes);
@@ -186,6 +158,21 @@ Json losses_in_words(const Snapshot& snapshot) {
 
 }  // namespace
 
+Json html_timeline(const Snapshot& snapshot) {
+  const std::vector<TimelinePoint>& all = snapshot.timeline;
+  using Point = TimelinePoint;
+  return {
+      {"t_s", column(all, [](const Point& p) { return seconds(p.t_ns); })},
+      {"rss_bytes",
+       column(all, [](const Point& p) { return p.rss_bytes == 0 ? Json() : Json(p.rss_bytes); })},
+      {"anon_bytes", column(all, [](const Point& p) { return p.anon_bytes; })},
+      {"live_bytes", column(all, [](const Point& p) { return p.live_bytes; })},
+      {"live_count", column(all, [](const Point& p) { return p.live_count; })},
+      {"alloc_bytes", column(all, [](const Point& p) { return p.alloc_bytes; })},
+      {"alloc_count", column(all, [](const Point& p) { return p.alloc_count; })},
+      {"mapped_bytes", column(all, [](const Point& p) { return p.mapped_bytes; })}};
+}
+
 Json html_model(const Snapshot& snapshot, Symbolizer& symbolizer, const HtmlFindings& findings) {
   Json document{{"page", {{"kind", "report"}, {"version", kPageDataVersion}}}};
   document.update(report_head(snapshot));
@@ -197,7 +184,7 @@ Json html_model(const Snapshot& snapshot, Symbolizer& symbolizer, const HtmlFind
   document["growing"] = growing_json(findings);
   document["ledger"] = ledger_json(snapshot, findings);
   document["ledger_history"] = ledger_history_json(snapshot);
-  document["timeline"] = timeline_json(snapshot);
+  document["timeline"] = html_timeline(snapshot);
   document["threads"] = report_threads(snapshot);
   document["modules"] = report_modules(snapshot);
   HtmlStacks stacks;

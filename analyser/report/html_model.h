@@ -40,4 +40,7 @@ struct HtmlFindings {
 nlohmann::ordered_json html_model(const Snapshot& snapshot, Symbolizer& symbolizer,
                                   const HtmlFindings& findings);
 
+// The member `timeline`.
+nlohmann::ordered_json html_timeline(const Snapshot& snapshot);
+
 }  // namespace mla

@@ -146,15 +146,6 @@ const char* kind_name(FrameKind kind) {
   return "native";
 }
 
-Json frame_json(const Frame& frame) {
-  return {{"function", string_or_null(frame.function)},
-          {"file", string_or_null(frame.file)},
-          {"line", frame.line == 0 ? Json() : Json(frame.line)},
-          {"module", string_or_null(frame.module)},
-          {"kind", kind_name(frame.kind)},
-          {"address", frame.module.empty() ? frame.pc : frame.module_offset}};
-}
-
 Json site_json(const Site& site, const SiteHistory* history, Symbolizer& symbolizer) {
   Json stack = Json::array();
   const SiteStack merged = symbolizer.stack_of(site);
@@ -237,6 +228,15 @@ nlohmann::ordered_json report_head(const Snapshot& snapshot) {
           {"losses", losses_json(snapshot)},
           {"sampling", sampling_json(snapshot.sampling)},
           {"unwind_check", unwind_check_json(snapshot.unwind_check)}};
+}
+
+nlohmann::ordered_json frame_json(const Frame& frame) {
+  return {{"function", string_or_null(frame.function)},
+          {"file", string_or_null(frame.file)},
+          {"line", frame.line == 0 ? Json() : Json(frame.line)},
+          {"module", string_or_null(frame.module)},
+          {"kind", kind_name(frame.kind)},
+          {"address", frame.module.empty() ? frame.pc : frame.module_offset}};
 }
 
 nlohmann::ordered_json report_threads(const Snapshot& snapshot) {

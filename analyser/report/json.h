@@ -20,5 +20,6 @@ void write_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
 nlohmann::ordered_json report_head(const Snapshot& snapshot);
 nlohmann::ordered_json report_threads(const Snapshot& snapshot);
 nlohmann::ordered_json report_modules(const Snapshot& snapshot);
+nlohmann::ordered_json frame_json(const Frame& frame);  // an element of `stack`
 
 }  // namespace mla

@@ -13,10 +13,11 @@ enum class FrameKind {
 };
 
 struct Frame {
-  std::string function;  // demangled; empty: no symbol is known for the address
-  std::string file;      // source file; empty: not known
-  uint32_t line = 0;     // 0: not known
-  std::string module;    // path of the ELF file; empty: code of no file
+  std::string function;        // demangled; empty: no symbol is known for the address
+  std::string file;            // source file; empty: not known
+  uint32_t line = 0;           // 0: not known
+  uint32_t function_line = 0;  // of Python: where the function begins
+  std::string module;          // path of the ELF file; empty: code of no file
   FrameKind kind = FrameKind::kNative;
   uint64_t pc = 0;             // address in memory, as recorded; of Python the bytecode offset
   uint64_t module_offset = 0;  // address in the ELF file, as addr2line takes it

@@ -94,6 +94,7 @@ const std::vector<Frame>& Symbolizer::python_frames_of(const StackNode& at) {
     frame.function = at.code == 0 ? "[Python function without a record]" : code.function;
     frame.file = code.file;
     if (at.code != 0) frame.line = python_line(code, at.pc);
+    if (at.code != 0) frame.function_line = code.first_line;
     frame.kind = FrameKind::kPython;
     frame.pc = at.pc;
   }

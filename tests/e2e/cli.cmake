@@ -1,6 +1,6 @@
 set(mla_programs ${CMAKE_BINARY_DIR}/tests/programs)
 set(mla_library $<$<TARGET_EXISTS:mla_preload>:$<TARGET_FILE:mla_preload>>)
-foreach(part usage run store analyse leaks docs bench)
+foreach(part usage run store analyse leaks docs bench diff)
   add_test(NAME e2e_cli_${part}
            COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/cli_${part}.py)
   set_tests_properties(e2e_cli_${part} PROPERTIES
@@ -8,6 +8,8 @@ foreach(part usage run store analyse leaks docs bench)
     ENVIRONMENT
     "MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=${mla_library};MLA_PROGRAMS=${mla_programs}")
 endforeach()
+set_property(TEST e2e_cli_diff APPEND PROPERTY ENVIRONMENT
+             "PYTHONPATH=${CMAKE_CURRENT_LIST_DIR}")
 # Waits for its programs most of the time.
 add_test(NAME e2e_ci_docs COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/ci_docs.py)
 set_tests_properties(e2e_ci_docs PROPERTIES

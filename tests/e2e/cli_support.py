@@ -4,7 +4,7 @@ import subprocess
 import unittest
 
 MLA = os.environ["MLA_BIN"]
-COMMANDS = ("run", "report", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "top",
+COMMANDS = ("run", "report", "diff", "ps", "ctl", "analyse", "leaks", "why", "py", "stacks", "top",
             "watch", "history", "push", "bench")
 
 

@@ -1,10 +1,12 @@
 if(MLA_HTML)
-  add_test(NAME e2e_html_report
-           COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/html_report.py)
-  set_tests_properties(e2e_html_report PROPERTIES
-    LABELS e2e
-    ENVIRONMENT
-    "MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=${mla_library};MLA_PROGRAMS=${mla_programs}")
+  foreach(page report diff bench)
+    add_test(NAME e2e_html_${page}
+             COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/html_${page}.py)
+    set_tests_properties(e2e_html_${page} PROPERTIES
+      LABELS e2e
+      ENVIRONMENT
+      "MLA_BIN=$<TARGET_FILE:mla>;MLA_LIB=${mla_library};MLA_PROGRAMS=${mla_programs}")
+  endforeach()
   # The types of the front end, which the bundler does not look at.
   add_test(NAME web_types
            COMMAND ${PROJECT_BINARY_DIR}/tools/web/node_modules/.bin/tsc

@@ -12,8 +12,8 @@ _mla() {
   COMPREPLY=()
   if [[ $previous == '=' ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run report ps ctl analyse leaks why py stacks top watch history push
-                             bench --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "run report diff ps ctl analyse leaks why py stacks top watch history
+                             push bench --help --version" -- "$cur"))
     return
   fi
   if [[ $command == run || $command == bench ]]; then
@@ -32,7 +32,7 @@ _mla() {
     done
   fi
   case $previous in
-    -o | --output | --previous | --db | --suppressions | --junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    -o | --output | --html | --previous | --db | --suppressions | --junit) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --core | --exe) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --dir | --debug-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --allocator)
@@ -64,6 +64,7 @@ _mla() {
     --pyroscope | --parca | --label | --tenant | --attempts) return ;;
     --unit) COMPREPLY=($(compgen -W "bytes KiB MiB" -- "$cur")); return ;;
     --top | --peak | --overshoot | --excess | --error | --invalid-count | --fail-on | --limit) return ;;
+    --from | --to | --wait) return ;;
   esac
   case $command in
     run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
@@ -71,6 +72,8 @@ _mla() {
     ctl) options="--sample --help" ;;
     report) options="--json --html --pprof --folded --speedscope --csv --openmetrics --prometheus
                      --value --top --sort --by --native --full-stacks --debug-dir -o --output --help" ;;
+    diff) options="--from --to --wait --json --html --top --all --sort --full-stacks --native
+                   --debug-dir -o --output --help" ;;
     ps) options="--json --all --help" ;;
     analyse) options="--rule --previous --unit --csv --json --chart --peak --overshoot --excess
                       --error --invalid-count --help" ;;
@@ -78,7 +81,7 @@ _mla() {
                     --overshoot --error --invalid-count
                     --help" ;;
     bench) options="--allocators --tune --config --with-mla --ready --load --idle --timeout --rounds
-                    --seed --by --metric --better --margin --max-cost --json --help --" ;;
+                    --seed --by --metric --better --margin --max-cost --json --html --help --" ;;
     why) options="--json --probe --help" ;;
     py) options="--json --collect --last --rows --timeout --help" ;;
     top) options="--name --interval --once --help" ;;
@@ -96,7 +99,7 @@ _mla() {
     return
   fi
   case $command in
-    report | leaks | ctl | why | py | push | top) _mla_recordings ;;
+    report | diff | leaks | ctl | why | py | push | top) _mla_recordings ;;
     stacks) COMPREPLY=($(compgen -W "$(ps -eo pid=)" -- "$cur")) ;;
     watch) COMPREPLY=($(compgen -W "$(ps -eo pid=,comm=)" -- "$cur")) ;;
     analyse) COMPREPLY=($(compgen -f -- "$cur")) ;;

@@ -4,7 +4,7 @@ function __mla_recordings
     __fish_complete_suffix .mla
 end
 
-set -l commands run report ps ctl analyse leaks why py stacks top watch history push bench
+set -l commands run report diff ps ctl analyse leaks why py stacks top watch history push bench
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mla -n $none -f
 complete -c mla -n $none -a run -d 'Run a program and record every allocation it makes'
@@ -13,6 +13,7 @@ complete -c mla -n $none -a ps -d 'List the recordings on this host'
 complete -c mla -n $none -a ctl -d 'Change how densely a running process records'
 complete -c mla -n $none -a analyse -d 'Judge memory series: leak or not'
 complete -c mla -n $none -a leaks -d 'Say whether a recorded process leaks, and where it grew'
+complete -c mla -n $none -a diff -d 'Say what grew from one recording to another'
 complete -c mla -n $none -a why -d 'Say why RSS is what it is, and what to try'
 complete -c mla -n $none -a py -d 'Count the objects of a running Python process by type'
 complete -c mla -n $none -a top -d 'Show a process live'
@@ -87,6 +88,21 @@ complete -c mla -n $leaks -l junit -r -d 'Write JUnit XML, too'
 complete -c mla -n $leaks -l github -d 'Print annotations for GitHub, too'
 complete -c mla -n $leaks -l json -d 'Print JSON'
 
+set -l diff '__fish_seen_subcommand_from diff'
+complete -c mla -n $diff -f -a '(__mla_recordings)'
+complete -c mla -n $diff -l from -x -d 'Compare moments of A, from this one'
+complete -c mla -n $diff -l to -x -d 'To this one'
+complete -c mla -n $diff -l wait -x -d 'Compare A with what it is after so long'
+complete -c mla -n $diff -l json -d 'Print JSON'
+complete -c mla -n $diff -l html -r -d 'Write a page for a browser'
+complete -c mla -n $diff -l top -x -d 'Call sites to show'
+complete -c mla -n $diff -l all -d 'Show every call site that changed'
+complete -c mla -n $diff -l sort -x -a 'live allocated count peak temporary' -d 'What is compared'
+complete -c mla -n $diff -l full-stacks -d 'Show every frame'
+complete -c mla -n $diff -l native -d 'Show the C frames of Python'
+complete -c mla -n $diff -l debug-dir -x -a '(__fish_complete_directories)' -d 'Debug files'
+complete -c mla -n $diff -s o -l output -r -d 'Write to this file'
+
 set -l why '__fish_seen_subcommand_from why'
 complete -c mla -n $why -f -a '(__mla_recordings)'
 complete -c mla -n $why -l json -d 'Print JSON'
@@ -124,6 +140,7 @@ complete -c mla -n $bench -l metric -x -d 'Judge speed by this number in the out
 complete -c mla -n $bench -l better -x -a 'higher lower' -d 'Which metric is better'
 complete -c mla -n $bench -l margin -x -d 'A smaller difference in percent is none'
 complete -c mla -n $bench -l max-cost -x -d 'Time in percent a recommendation may cost'
+complete -c mla -n $bench -l html -r -d 'Write a page for a browser'
 complete -c mla -n $bench -l json -r -d 'Write JSON to this file'
 complete -c mla -n $bench -x -a '(__fish_complete_subcommand)'
 

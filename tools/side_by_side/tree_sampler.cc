@@ -151,13 +151,13 @@ void TreeSampler::sample_if_due() {
 
 double TreeSampler::end_of(double from_s, double to_s) const {
   std::vector<double> last;
-  for (const Sample& sample : samples_) {
+  for (const MemoryPoint& sample : samples_) {
     if (sample.t_s > to_s) break;
     if (sample.t_s >= to_s - (to_s - from_s) / 10) last.push_back(sample.bytes);
   }
   if (!last.empty()) return median(last);
   double before = std::numeric_limits<double>::quiet_NaN();
-  for (const Sample& sample : samples_) {
+  for (const MemoryPoint& sample : samples_) {
     if (sample.t_s <= to_s) before = sample.bytes;
   }
   return before;
@@ -168,13 +168,29 @@ double TreeSampler::integral(double to_s) const {
   double sum = 0;
   double t = 0;
   double bytes = samples_.front().bytes;
-  for (const Sample& sample : samples_) {
+  for (const MemoryPoint& sample : samples_) {
     const double here = std::min(sample.t_s, to_s);
     sum += (here - t) * (bytes + sample.bytes) / 2;
     t = here;
     bytes = sample.bytes;
   }
   return sum + (to_s - t) * bytes;
+}
+
+std::vector<MemoryPoint> TreeSampler::curve(double to_s, size_t most) const {
+  std::vector<MemoryPoint> points;
+  size_t last_part = 0;
+  for (const MemoryPoint& sample : samples_) {
+    if (sample.t_s > to_s) break;
+    const auto part = static_cast<size_t>(static_cast<double>(most) * sample.t_s / to_s);
+    if (samples_.size() <= most || points.empty() || part != last_part) {
+      points.push_back(sample);
+    } else if (sample.bytes > points.back().bytes) {
+      points.back() = sample;
+    }
+    last_part = part;
+  }
+  return points;
 }
 
 }  // namespace mla

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "comparison/benchmark.h"
+
 namespace mla {
 
 enum class Mappings : uint8_t {
@@ -44,6 +46,9 @@ class TreeSampler {
   // Bytes x seconds, from the start to `to_s`.
   double integral(double to_s) const;
 
+  // The samples up to `to_s`; of more than `most` the largest of each part of the time.
+  std::vector<MemoryPoint> curve(double to_s, size_t most) const;
+
   bool used_rss() const { return used_rss_; }
 
   // The process that held most, and the allocator's libraries it had mapped when it held most.
@@ -57,10 +62,6 @@ class TreeSampler {
   const Largest& largest() const { return largest_; }
 
  private:
-  struct Sample {
-    double t_s;
-    double bytes;
-  };
   struct Known {
     uint64_t start_ticks = 0;
     double high_water = 0;
@@ -77,7 +78,7 @@ class TreeSampler {
   pid_t keeper_;
   double start_;
   double next_ = 0;
-  std::vector<Sample> samples_;
+  std::vector<MemoryPoint> samples_;
   std::map<pid_t, Known> known_;
   double peak_ = 0;
   double shared_ = 0;            // most that the largest process shared

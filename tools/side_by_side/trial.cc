@@ -28,6 +28,7 @@ constexpr double kReadySeconds = 60;     // unless --timeout says otherwise
 constexpr double kGraceSeconds = 10;     // from SIGTERM to SIGKILL
 constexpr double kPortFreeSeconds = 10;  // for the server of the last run to be gone
 constexpr double kProbeSeconds = 0.02;
+constexpr size_t kCurvePoints = 400;  // of memory over time: as many as a chart shows
 
 struct Failed {
   std::string why;
@@ -131,6 +132,7 @@ class Trial {
     run[Measure::kIntegral] = sampler_->integral(end_s_);
     run[Measure::kCpu] = command_->cpu_seconds();
     if (settings_.metric) run[Measure::kMetric] = metric();
+    run.memory = sampler_->curve(end_s_, kCurvePoints);
     result_.run = run;
     judge_effect();
   }

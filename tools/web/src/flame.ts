@@ -3,9 +3,9 @@ import flamegraph, { type FlameGraph } from "d3-flame-graph/src/flamegraph.js";
 import { select } from "d3-selection";
 import { timerFlush } from "d3-timer";
 import { button, choice, h, section } from "./dom";
-import { type FlameNode, flameTree, type Metric } from "./flame_tree";
-import { bytes, counted, duration, percent } from "./format";
-import { Kind, type Model, type TimeRange, type View } from "./model";
+import { type FlameNode, type FlameTree, flameTree } from "./flame_tree";
+import { bytes, counted, percent, signedBytes } from "./format";
+import { Kind, type Stacks, type View } from "./model";
 import { isPrinting, onTheme, PAPER_WIDTH, shortcut, theme } from "./page";
 
 // What d3-flame-graph makes of a node.
@@ -17,6 +17,17 @@ export interface Drawn {
   value: number;
   highlight?: boolean;
   depth: number;
+}
+
+// What a page draws: of which sites, by which of several figures.
+export interface FlameSource {
+  model: Stacks;
+  python: boolean;
+  metrics: [id: string, label: string][];
+  values: (metric: string) => (number | null)[];
+  changes: number[] | null;  // by site: frames are coloured by their sum
+  nothing: (metric: string) => string;  // what to say where there is nothing to draw
+  explain: (metric: string, tree: FlameTree) => string;
 }
 
 const CELL = 20;
@@ -33,6 +44,7 @@ function hash(text: string): number {
 function frameColour(node: FlameNode, highlight: boolean): string {
   const dark = theme() === "dark";
   if (highlight) return dark ? "hsl(300 85% 72%)" : "hsl(300 90% 78%)";
+  if (node.change !== null) return changeColour(node.change / Math.max(node.value, 1), dark);
   if (node.kind === null) return dark ? "hsl(220 8% 58%)" : "hsl(220 12% 86%)";
   const vary = hash(node.name);
   const light = (dark ? 60 : 74) + 10 * vary;
@@ -41,12 +53,19 @@ function frameColour(node: FlameNode, highlight: boolean): string {
   return `hsl(${26 + 14 * vary} 82% ${light}%)`;
 }
 
+// Red grew, blue shrank, the more of what the frame stands for the stronger; grey stayed.
+function changeColour(part: number, dark: boolean): string {
+  const strength = Math.min(1, Math.abs(part));
+  const light = (dark ? 64 : 88) - (dark ? 8 : 26) * strength;
+  if (strength < 0.001) return dark ? "hsl(220 8% 62%)" : "hsl(220 10% 88%)";
+  return part > 0 ? `hsl(6 ${35 + 50 * strength}% ${light}%)` : `hsl(214 ${35 + 50 * strength}% ${light}%)`;
+}
+
 export class Flame {
   readonly element: HTMLElement;
-  private metric: Metric = "live";
+  private chosen: string;
   private view: View;
   private inverted = false;
-  private range: TimeRange | null = null;
   private graph: FlameGraph<Drawn> | null = null;
   private root: Drawn | null = null;
   private focused: Drawn | null = null;
@@ -69,25 +88,16 @@ export class Flame {
     id: "flame-search",
   }) as HTMLInputElement;
   private readonly found = h("output", { class: "note", id: "flame-found" });
-  private readonly setMetric: (value: string) => void;
+  readonly setMetric: (value: string) => void;
 
-  constructor(private readonly model: Model) {
-    const python = model.data.process.python !== null;
+  constructor(private readonly source: FlameSource) {
+    const { python, metrics } = source;
     this.view = python ? "merged" : "all";
-    const metric = choice(
-      "bytes",
-      [
-        ["live", "live"],
-        ["allocated", "allocated"],
-        ["peak", "peak"],
-        ["growth", "growth"],
-      ],
-      this.metric,
-      (value) => {
-        this.metric = value as Metric;
-        this.draw();
-      },
-    );
+    this.chosen = metrics[0][0];
+    const metric = choice("bytes", metrics, this.chosen, (value) => {
+      this.chosen = value;
+      this.draw();
+    });
     this.setMetric = metric.set;
     const view = choice(
       "frames",
@@ -140,12 +150,8 @@ export class Flame {
     }).observe(this.canvas);
   }
 
-  // The growth shown is of this time; null: the default one.
-  setRange(range: TimeRange | null): void {
-    this.range = range;
-    if (range && this.metric !== "growth") this.setMetric("growth");
-    else if (!range && this.metric === "growth") this.setMetric("live");
-    else if (this.metric === "growth") this.draw();
+  get metric(): string {
+    return this.chosen;
   }
 
   private setInverted(inverted: boolean): void {
@@ -153,37 +159,23 @@ export class Flame {
     this.draw();
   }
 
-  private values(range: TimeRange): (number | null)[] {
-    const { sites } = this.model.data;
-    switch (this.metric) {
-      case "live":
-        return sites.live_bytes;
-      case "allocated":
-        return sites.alloc_bytes;
-      case "peak":
-        return sites.peak_bytes;
-      case "growth":
-        return sites.id.map((_, site) => this.model.growth(site, range));
-    }
-  }
-
-  private draw(): void {
+  draw(): void {
     const room = this.canvas.clientWidth;
     if (room === 0) return;
     this.drawnWidth = room;
     const width = isPrinting() ? PAPER_WIDTH : room;
-    const range = this.range ?? this.model.defaultRange();
-    const tree = flameTree(this.model, this.values(range), this.view, this.inverted);
+    const { source } = this;
+    const tree = flameTree(source.model, source.values(this.chosen), this.view, this.inverted, source.changes);
     this.total = tree.root.value;
     this.zoomed = false;
     this.focused = null;
     this.say(null);
-    this.explain(range, tree.unknown, tree.shrinking);
+    this.note.textContent = source.explain(this.chosen, tree);
     this.graph?.destroy();
     this.graph = null;
     this.canvas.replaceChildren();
     if (this.total === 0) {
-      this.canvas.append(h("p", { class: "empty" }, `No call site has ${this.metricWords()}.`));
+      this.canvas.append(h("p", { class: "empty" }, source.nothing(this.chosen)));
       return;
     }
     this.graph = flamegraph<Drawn>()
@@ -212,34 +204,10 @@ export class Flame {
     for (let i = 0; i < TRANSITION_STEPS; ++i) timerFlush();
   }
 
-  private metricWords(): string {
-    return { live: "live bytes", allocated: "allocated bytes", peak: "bytes at the peak", growth: "known growth" }[
-      this.metric
-    ];
-  }
-
-  private explain(range: TimeRange, unknown: number, shrinking: number): void {
-    const { totals, sampling } = this.model.data;
-    const words = {
-      live: "Bytes alive at the end of the recording, by the stack that allocated them.",
-      allocated: "Bytes ever allocated, by stack; most may be freed again.",
-      peak: `Bytes alive when the process was at its largest, after ${duration(totals.peak_snapshot_t_s)}.`,
-      growth: `Bytes by which call sites grew from ${duration(range.from)} to ${duration(range.to)}.`,
-    }[this.metric];
-    let text = `${words} Total ${bytes(this.total)}; mappings are not in it.`;
-    if (this.metric === "growth") {
-      if (shrinking > 0) text += ` Others shrank by ${bytes(shrinking)}.`;
-      if (unknown > 0) {
-        text += ` Of ${counted(unknown, "call site")} the growth is not known: history is kept of the largest.`;
-      }
-    }
-    if (sampling.estimates) text += " Sampled: estimates.";
-    this.note.textContent = text;
-  }
-
   private describe(node: FlameNode): string {
     const source = node.source ? `  ${node.source}` : "";
-    return `${node.name}${source}  ${bytes(node.value)}, ${percent(node.value, this.total)}`;
+    const change = node.change === null ? "" : `, changed by ${signedBytes(node.change)}`;
+    return `${node.name}${source}  ${bytes(node.value)}, ${percent(node.value, this.total)}${change}`;
   }
 
   private say(text: string | null): void {

@@ -1,4 +1,7 @@
 // Reads the data in the page and draws the page that belongs to their kind.
+import { type BenchData, benchPage } from "./bench_page";
+import { diffPage } from "./diff_page";
+import type { DiffData } from "./diff_model";
 import { h } from "./dom";
 import type { Report } from "./model";
 import { readData, startPage } from "./page";
@@ -10,6 +13,12 @@ async function main(app: HTMLElement): Promise<void> {
   switch (data.page.kind) {
     case "report":
       reportPage(app, data as Report);
+      break;
+    case "bench":
+      benchPage(app, data as unknown as BenchData);
+      break;
+    case "diff":
+      diffPage(app, data as unknown as DiffData);
       break;
     default:
       throw new Error(`no page for data of the kind "${data.page.kind}"`);

@@ -143,24 +143,19 @@ export interface TimeRange {
   to: number;
 }
 
-export class Model {
+// What the flame graph and the table of call sites need of a page's data.
+export interface StackTables {
+  strings: string[];
+  frames: Record<"function" | "file" | "line" | "module" | "kind" | "plumbing", Column>;
+  stacks: { parent: Column; frame: Column };
+  sites: Record<"stack" | "brief" | "mapping" | "overflow", Column>;
+}
+
+export class Stacks<Data extends StackTables = StackTables> {
   readonly siteCount: number;
-  readonly end: number;
-  private readonly historyAt: Map<number, [begin: number, end: number]> = new Map();
 
-  private readonly noted: number[];  // the times of the history
-
-  constructor(readonly data: Report) {
-    this.noted = [...new Set(data.history.t_s)].sort((a, b) => a - b);
-    this.siteCount = data.sites.id.length;
-    this.end = Math.max(data.recording.duration_s, data.timeline.t_s.at(-1) ?? 0);
-    const { site } = data.history;
-    for (let i = 0; i < site.length; ) {
-      let next = i + 1;
-      while (next < site.length && site[next] === site[i]) ++next;
-      this.historyAt.set(site[i], [i, next]);
-      i = next;
-    }
+  constructor(readonly data: Data) {
+    this.siteCount = data.sites.stack.length;
   }
 
   // Frames of a site, innermost first.
@@ -225,6 +220,26 @@ export class Model {
       inStack[node] = inStack[stacks.parent[node]] || inFrame[stacks.frame[node]] ? 1 : 0;
     }
     return (site) => inStack[sites.stack[site]] === 1;
+  }
+}
+
+export class Model extends Stacks<Report> {
+  readonly end: number;
+  private readonly historyAt: Map<number, [begin: number, end: number]> = new Map();
+
+  private readonly noted: number[];  // the times of the history
+
+  constructor(data: Report) {
+    super(data);
+    this.noted = [...new Set(data.history.t_s)].sort((a, b) => a - b);
+    this.end = Math.max(data.recording.duration_s, data.timeline.t_s.at(-1) ?? 0);
+    const { site } = data.history;
+    for (let i = 0; i < site.length; ) {
+      let next = i + 1;
+      while (next < site.length && site[next] === site[i]) ++next;
+      this.historyAt.set(site[i], [i, next]);
+      i = next;
+    }
   }
 
   // Live bytes of a site at a time; null where the recording does not say. At a few times it noted

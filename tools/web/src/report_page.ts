@@ -1,10 +1,10 @@
 // The page of `mla report --html`.
 import { append } from "./dom";
 import { caveatsSection, ledgerSection, processSection, threadsSection } from "./details";
-import { Flame } from "./flame";
 import { Model, PAGE_VERSION, type Report } from "./model";
 import { navigation } from "./page";
-import { Sites } from "./sites";
+import { ReportFlame } from "./report_flame";
+import { ReportSites } from "./report_sites";
 import { Timeline } from "./timeline";
 import { header, verdictSection } from "./verdict";
 
@@ -22,8 +22,8 @@ export function reportPage(app: HTMLElement, report: Report): void {
     { id: "process", text: "Process", key: "7" },
     { id: "caveats", text: "Caveats", key: "8" },
   ]);
-  const sites = new Sites(model);
-  const flame = new Flame(model);
+  const sites = new ReportSites(model);
+  const flame = new ReportFlame(model);
   const show = (site: number): void => sites.show(site);
   const timeline = new Timeline(model, (range) => {
     flame.setRange(range);

@@ -1,15 +1,42 @@
 // The table of call sites: any number of them, of which only the rows in sight are elements.
 import { append, button, h, section } from "./dom";
-import { bytes, count, counted, duration, signedBytes } from "./format";
-import { Kind, type Model, type TimeRange } from "./model";
+import { counted } from "./format";
+import { Kind, type Stacks } from "./model";
 import { onPrint, shortcut } from "./page";
 
-interface ColumnDef {
+export interface ColumnDef {
   id: string;
   title: string;
   numeric: boolean;
   value: (site: number) => number | string | null;
   text: (site: number) => string;
+  tone?: (site: number) => string;  // a class of the cell
+}
+
+// What a page lists. The first column is the site's name; it is made here.
+export interface SitesSource {
+  model: Stacks;
+  kind: string;  // a class of style.css, which knows how wide the columns are
+  columns: ColumnDef[];
+  sortBy: string;
+  ascending: string[];  // columns that are sorted upwards first
+  keep: (site: number) => boolean;
+  note: (shown: number, filtered: boolean) => string;
+  facts: (site: number) => string[];  // of an open row
+}
+
+// A column of numbers.
+export function numberColumn(
+  id: string,
+  title: string,
+  value: (site: number) => number | null,
+  text: (value: number) => string,
+): ColumnDef {
+  const shown = (site: number): string => {
+    const n = value(site);
+    return n === null ? "-" : text(n);
+  };
+  return { id, title, numeric: true, value, text: shown };
 }
 
 const ROW = 30;  // pixels; style.css has the same
@@ -17,15 +44,14 @@ const FRAME = 20;
 const PADDING = 20;
 const PRINTED = 40;
 
-export class Sites {
+export class SiteTable {
   readonly element: HTMLElement;
   private readonly columns: ColumnDef[];
   private order: number[] = [];
   private tops: number[] = [];  // of each row; one more for the end
   private readonly open = new Set<number>();
-  private sortBy = "live";
+  private sortBy: string;
   private descending = true;
-  private range: TimeRange | null = null;
   private focus = 0;
   private printing = false;
   private readonly names: string[] = [];
@@ -40,11 +66,16 @@ export class Sites {
     id: "sites-filter",
   }) as HTMLInputElement;
 
-  constructor(private readonly model: Model) {
-    this.columns = this.makeColumns();
+  private readonly model: Stacks;
+
+  constructor(private readonly source: SitesSource) {
+    this.model = source.model;
+    this.sortBy = source.sortBy;
+    const name = (site: number): string => this.name(site);
+    this.columns = [{ id: "name", title: "allocates", numeric: false, value: name, text: name }, ...source.columns];
     this.scroll = h(
       "div",
-      { class: "sites", role: "grid", tabindex: 0, "aria-label": "Call sites", scroll: () => this.render() },
+      { class: `sites ${source.kind}`, role: "grid", tabindex: 0, "aria-label": "Call sites", scroll: () => this.render() },
       this.head,
       this.body,
     );
@@ -70,15 +101,14 @@ export class Sites {
     this.update();
   }
 
-  // Only sites that are known to have changed in this time are shown, with their growth in it.
-  setRange(range: TimeRange | null): void {
-    this.range = range;
-    if (range) {
-      this.sortBy = "growth";
-      this.descending = true;
-    } else if (this.sortBy === "growth") {
-      this.sortBy = "live";
-    }
+  get sortedBy(): string {
+    return this.sortBy;
+  }
+
+  // Lists the sites that are wanted now, the largest of this column first.
+  refill(sortBy: string): void {
+    if (sortBy !== this.sortBy) this.descending = true;
+    this.sortBy = sortBy;
     this.update();
   }
 
@@ -95,44 +125,6 @@ export class Sites {
     this.render();
   }
 
-  private makeColumns(): ColumnDef[] {
-    const { sites } = this.model.data;
-    const number = (id: string, title: string, values: number[], text: (n: number) => string): ColumnDef => ({
-      id,
-      title,
-      numeric: true,
-      value: (site) => values[site],
-      text: (site) => text(values[site]),
-    });
-    const growth = (site: number): number | null =>
-      this.model.growth(site, this.range ?? this.model.defaultRange());
-    return [
-      {
-        id: "name",
-        title: "allocates",
-        numeric: false,
-        value: (site) => this.name(site),
-        text: (site) => this.name(site),
-      },
-      number("live", "live", sites.live_bytes, bytes),
-      {
-        id: "growth",
-        title: "growth",
-        numeric: true,
-        value: growth,
-        text: (site) => {
-          const value = growth(site);
-          return value === null ? "-" : signedBytes(value);
-        },
-      },
-      number("blocks", "blocks", sites.live_count, count),
-      number("allocated", "allocated", sites.alloc_bytes, bytes),
-      number("allocations", "allocations", sites.alloc_count, count),
-      number("peak", "at peak", sites.peak_bytes, bytes),
-      number("first", "first seen", sites.first_seen_s, duration),
-    ];
-  }
-
   private name(site: number): string {
     return (this.names[site] ??= this.model.nameOf(site));
   }
@@ -143,7 +135,7 @@ export class Sites {
     const found = wanted ? this.model.search(wanted) : null;
     const chosen: number[] = [];
     for (let site = 0; site < this.model.siteCount; ++site) {
-      if (this.range && !this.model.growth(site, this.range)) continue;
+      if (!this.source.keep(site)) continue;
       if (found && !found(site)) continue;
       chosen.push(site);
     }
@@ -160,18 +152,8 @@ export class Sites {
     this.order = chosen;
     this.focus = Math.min(this.focus, Math.max(0, chosen.length - 1));
     this.writeHead();
-    this.explain(wanted !== "");
+    this.note.textContent = this.source.note(chosen.length, wanted !== "");
     this.layOut();
-  }
-
-  private explain(filtered: boolean): void {
-    const all = this.model.siteCount;
-    let text = counted(all, "call site");
-    if (filtered || this.range) text = `${count(this.order.length)} of ${text}`;
-    const range = this.range ?? this.model.defaultRange();
-    text += `; growth from ${duration(range.from)} to ${duration(range.to)}, "-" where the recording does not say`;
-    if (this.range) text += "; only those known to have changed then";
-    this.note.textContent = `${text}.`;
   }
 
   private writeHead(): void {
@@ -189,7 +171,7 @@ export class Sites {
 
   private sort(id: string): void {
     if (this.sortBy === id) this.descending = !this.descending;
-    else this.descending = id !== "name" && id !== "first";
+    else this.descending = id !== "name" && !this.source.ascending.includes(id);
     this.sortBy = id;
     this.scroll.scrollTop = 0;
     this.update();
@@ -242,7 +224,10 @@ export class Sites {
     const site = this.order[at];
     const isOpen = this.open.has(site);
     const cells = this.columns.map((column) => {
-      if (column.id !== "name") return h("div", { role: "gridcell", class: "number" }, column.text(site));
+      if (column.id !== "name") {
+        const classes = `${column.numeric ? "number" : ""} ${column.tone?.(site) ?? ""}`.trim();
+        return h("div", { role: "gridcell", class: classes || null }, column.text(site));
+      }
       const place = this.model.placeOf(site);
       const mapping = this.model.data.sites.mapping[site] ? "mapping " : "";
       return h(
@@ -272,16 +257,9 @@ export class Sites {
   }
 
   private panel(site: number): HTMLElement {
-    const { sites, sampling, frames } = this.model.data;
+    const { frames } = this.model.data;
     const stack = this.model.stackOf(site, "merged");
     const place = this.model.placeIn(stack);
-    const facts = [
-      `${count(sites.live_bytes[site])} bytes in ${counted(sites.live_count[site], sites.mapping[site] ? "mapping" : "block")}`,
-    ];
-    if (sampling.estimates && sites.live_se[site] > 0) {
-      facts.push(`standard error ${bytes(sites.live_se[site])}, ${counted(sites.samples[site], "sample")}`);
-    }
-    if (sites.inherited_bytes[site] > 0) facts.push(`${bytes(sites.inherited_bytes[site])} of its parent`);
     const list = h("ol", {});
     stack.forEach((frame, i) => {
       const classes = ["frame"];
@@ -298,7 +276,7 @@ export class Sites {
         ),
       );
     });
-    return h("div", { class: "panel" }, h("p", { class: "facts" }, facts.join("; ")), list);
+    return h("div", { class: "panel" }, h("p", { class: "facts" }, this.source.facts(site).join("; ")), list);
   }
 
   private toggle(site: number): void {

@@ -1,0 +1,62 @@
+// A plot of named points. It is drawn as SVG, so that it prints and scales.
+export interface ScatterPoint {
+  name: string;
+  x: number;
+  y: number;
+  front: boolean;  // a disc; else a ring
+  colour: string;  // a CSS variable
+}
+
+export interface ScatterOptions {
+  label: string;  // accessible name
+  points: ScatterPoint[];
+  xText: (x: number) => string;
+  yText: (y: number) => string;
+}
+
+const WIDTH = 900;
+const HEIGHT = 380;
+const LEFT = 90;
+const RIGHT = 150;  // for the name of the rightmost
+const TOP = 16;
+const BOTTOM = 36;
+const TICKS = 5;
+const LINE = 15;  // names closer than this are moved apart
+
+function svg(tag: string, attributes: Record<string, string | number>, text = ""): SVGElement {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.textContent = text;
+  return element;
+}
+
+export function scatter({ label, points, xText, yText }: ScatterOptions): Element {
+  const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "scatter", role: "img", "aria-label": label });
+  const mostX = Math.max(...points.map(({ x }) => x)) * 1.05 || 1;
+  const mostY = Math.max(...points.map(({ y }) => y)) * 1.1 || 1;
+  const left = (x: number): number => LEFT + (x / mostX) * (WIDTH - LEFT - RIGHT);
+  const top = (y: number): number => HEIGHT - BOTTOM - (y / mostY) * (HEIGHT - TOP - BOTTOM);
+  for (let i = 0; i <= TICKS; ++i) {
+    const x = (mostX * i) / TICKS;
+    const y = (mostY * i) / TICKS;
+    root.append(
+      svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: top(y), y2: top(y), class: "grid" }),
+      svg("text", { x: LEFT - 8, y: top(y) + 4, "text-anchor": "end" }, yText(y)),
+      svg("line", { x1: left(x), x2: left(x), y1: TOP, y2: HEIGHT - BOTTOM, class: "grid" }),
+      svg("text", { x: left(x), y: HEIGHT - BOTTOM + 20, "text-anchor": "middle" }, xText(x)),
+    );
+  }
+  let below = Number.NEGATIVE_INFINITY;
+  for (const point of [...points].sort((a, b) => b.y - a.y)) {
+    const [x, y] = [left(point.x), top(point.y)];
+    const fill = point.front ? `var(--${point.colour})` : "none";
+    const mark = svg("circle", { cx: x, cy: y, r: 6, class: "mark" }) as SVGCircleElement;
+    mark.style.fill = fill;
+    mark.style.stroke = `var(--${point.colour})`;
+    mark.append(svg("title", {}, `${point.name}: ${yText(point.y)}, ${xText(point.x)}`));
+    const at = Math.max(y + 4, below + LINE);
+    below = at;
+    root.append(mark, svg("text", { x: x + 11, y: at, class: "name" }, point.name));
+  }
+  return root;
+}
