@@ -47,7 +47,7 @@ void read_and_report(const std::string& path) {
     by_line.by = mla::Grouping::kLine;
     mla::write_text(out, snapshot, symbolizer, by_line);
     mla::write_json(out, snapshot, symbolizer);
-    mla::write_folded(out, snapshot, symbolizer, mla::FoldedValue::kLive);
+    mla::write_folded(out, snapshot, symbolizer, mla::StackValue::kLive);
   } catch (const mla::Error& error) {
     require(*error.what() != '\0');
   }
