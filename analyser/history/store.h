@@ -90,7 +90,7 @@ class Store {
   void retry(int64_t id, double next_t);
   // Gives it up, with a mark that says so.
   void give_up(const Delivery& delivery, double t, const std::string& why);
-  size_t waiting();  // notifications
+  size_t waiting();                // notifications
   size_t waiting(int64_t change);  // of this change, a target each
   // When the next one of these targets is due.
   std::optional<double> next_due(const std::vector<std::string>& targets);

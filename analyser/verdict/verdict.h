@@ -57,7 +57,7 @@ struct SeriesVerdict {
   // the detectable rate then (it falls with the 3/2 power of the duration).
   std::optional<double> more_hours;
   double then_detectable_bytes_per_hour = 0;
-  std::string reason;  // one line, why this verdict
+  std::string reason;      // one line, why this verdict
   bool tolerated = false;  // it grows, at `rate`, more slowly than VerdictOptions tolerates
 };
 
