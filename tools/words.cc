@@ -1,6 +1,7 @@
 #include "words.h"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "report/names_short.h"
@@ -32,14 +33,17 @@ std::string one_line_stack(Symbolizer& symbolizer, const Site& site, size_t fram
   return one_line_stack(without_interpreter(symbolizer.stack_of(site)), frames);
 }
 
-std::string one_line_stack(const std::vector<const Frame*>& stack, size_t frames) {
+std::string one_line_stack(const std::vector<const Frame*>& whole, size_t frames) {
+  // What wraps Python's allocators is mla's own, in the midst of the program's frames.
+  std::vector<const Frame*> stack;
+  std::copy_if(whole.begin(), whole.end(), std::back_inserter(stack),
+               [](const Frame* frame) { return !is_own_frame(*frame); });
   size_t first = 0;
   const bool python = std::any_of(stack.begin(), stack.end(), [](const Frame* frame) {
     return frame->kind == FrameKind::kPython;
   });
   const auto is_passed = [python](const Frame& frame) {
-    return python ? frame.kind != FrameKind::kPython
-                  : is_own_frame(frame) || is_allocation_plumbing(frame);
+    return python ? frame.kind != FrameKind::kPython : is_allocation_plumbing(frame);
   };
   while (first < stack.size() && is_passed(*stack[first])) ++first;
   if (first == stack.size()) first = 0;
