@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 
@@ -74,6 +75,38 @@ bool is_shown(const SeriesVerdict& v) {
   if (v.verdict == VerdictClass::kLeak || v.verdict == VerdictClass::kGrowing) return true;
   return v.verdict == VerdictClass::kInsufficient && v.n_eff > 0 && v.growth_bytes > 0 &&
          v.rate.value > 0;
+}
+
+// Where none can be judged: those whose live bytes grew most between the first and the last moment
+// of their history.
+std::vector<SiteVerdict> grown_sites(const Snapshot& snapshot) {
+  std::vector<SiteVerdict> sites;
+  const WorkWindow window = work_window(snapshot);
+  for (const SiteHistory& history : snapshot.history) {
+    if (history.site_index >= snapshot.sites.size()) continue;
+    if (is_python_arena(snapshot, snapshot.sites[history.site_index])) continue;
+    std::vector<SiteHistoryPoint> points;
+    std::copy_if(history.points.begin(), history.points.end(), std::back_inserter(points),
+                 [&window](const SiteHistoryPoint& point) {
+                   return point.t_ns >= window.begin_ns && point.t_ns <= window.end_ns;
+                 });
+    if (points.size() < 2 || points.back().t_ns <= points.front().t_ns) continue;
+    SiteVerdict site;
+    site.site_index = history.site_index;
+    site.verdict.growth_bytes = static_cast<double>(points.back().live_bytes) -
+                                static_cast<double>(points.front().live_bytes);
+    site.verdict.hours =
+        static_cast<double>(points.back().t_ns - points.front().t_ns) / kNsPerSecond / 3600;
+    const double rate = site.verdict.growth_bytes / site.verdict.hours;
+    site.verdict.rate = {rate, rate, rate};
+    site.verdict.samples = points.size();
+    site.verdict.detectable_bytes_per_hour = std::numeric_limits<double>::infinity();
+    site.verdict.reason = "it grew, and its history is too short to say more";
+    if (site.verdict.growth_bytes >= kLeastGrowth) sites.push_back(std::move(site));
+  }
+  std::stable_sort(sites.begin(), sites.end(), ranks_before);
+  if (sites.size() > kFewSites) sites.resize(kFewSites);
+  return sites;
 }
 
 // By the allocations of the process.
@@ -353,6 +386,9 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
   found.sites = site_verdicts(snapshot);
   weigh_sites(found.series, options, found);
   SeriesVerdict& process = found.process;
+  if (process.verdict == VerdictClass::kLeak && found.sites.empty()) {
+    found.sites = grown_sites(snapshot);
+  }
   if (process.verdict == VerdictClass::kLeak || process.tolerated || !keeps_memory(snapshot)) {
     return found;
   }

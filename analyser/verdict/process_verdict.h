@@ -47,6 +47,8 @@ struct ProcessVerdict {
   SeriesVerdict process;
   // Sites that leak, by rate; then those that still grow, and those that are insufficient and grew.
   // A site is judged by its cohorts where there are enough of its blocks, else by its history.
+  // Of a leak without any of these: up to five that grew most between the first and the last moment
+  // of their history, as insufficient; the rate is that growth, without an interval.
   std::vector<SiteVerdict> sites;
 };
 

@@ -69,6 +69,23 @@ TEST(ProcessVerdict, LeakAndItsSites) {
   EXPECT_NEAR(found.sites[0].growth_share, 0.8, 0.02);
 }
 
+TEST(ProcessVerdict, LeakOfSitesWithShortHistories) {
+  Snapshot snapshot = recording(300, 5000);
+  add_site(snapshot, 1000);
+  add_site(snapshot, 4000);
+  add_site(snapshot, -1000);
+  for (SiteHistory& history : snapshot.history) {  // three moments far apart
+    history.points = {history.points[1], history.points[15], history.points[28]};
+  }
+  const ProcessVerdict found = process_verdict(snapshot);
+  EXPECT_EQ(found.process.verdict, VerdictClass::kLeak);
+  ASSERT_EQ(found.sites.size(), 2U) << "what shrank is no place to look at";
+  EXPECT_EQ(found.sites[0].site_index, 1U);
+  EXPECT_EQ(found.sites[0].verdict.verdict, VerdictClass::kInsufficient);
+  EXPECT_NEAR(found.sites[0].verdict.rate.value, 4000 * 3600, 4000 * 36);
+  EXPECT_EQ(found.sites[1].site_index, 0U);
+}
+
 TEST(ProcessVerdict, MemoryKeptFromTheStart) {
   Snapshot snapshot = recording(300, 0);
   for (TimelinePoint& point : snapshot.timeline) {
