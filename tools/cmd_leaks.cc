@@ -189,9 +189,9 @@ void print_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
   out << command_of(snapshot.process) << " (pid " << snapshot.process.pid << ", "
       << status_name(snapshot.status) << "), live bytes:\n"
       << verdict_line(process, TimeUnit::kHours) << '\n';
-  write_evidence(out, process, TimeUnit::kHours);
   const std::string next = next_step(snapshot, finding.verdict);
   if (!next.empty()) out << "  next                   " << next << '\n';
+  write_evidence(out, process, TimeUnit::kHours);
   if (finding.hours_to_limit) {
     out << "  time to the limit      " << human_seconds(*finding.hours_to_limit * kSecondsPerHour)
         << ", to " << human_bytes(finding.limit->bytes) << " (" << finding.limit->of << ")\n";

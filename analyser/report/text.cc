@@ -135,6 +135,12 @@ class TextReport {
               human_seconds(seconds(last->t_ns)));
     }
     row("mla itself", human_bytes(totals.own_bytes), "");
+    // Most programs free at their end, as CPython does all of its modules.
+    if (snapshot_.status == ProcessStatus::kExited && options_.order == SiteOrder::kLive &&
+        totals.peak_live_bytes / 4 > totals.live_bytes) {
+      out_ << "\n  freed before the end: " << style_.bold() << "--sort peak" << style_.off()
+           << " shows who held the peak, mla leaks whether it grew\n";
+    }
   }
 
   void write_curves() {

@@ -59,6 +59,8 @@ std::string human_rate(double bytes_per_hour, TimeUnit unit) {
   return human_signed(bytes_per_hour / kSecondsPerHour) + "/sample";
 }
 
+bool has_rate(const SeriesVerdict& v) { return v.n_eff > 0 && (v.rate.low > 0 || v.rate.high < 0); }
+
 std::string verdict_line(const SeriesVerdict& v, TimeUnit unit) {
   const std::string name = verdict_name(v.verdict);
   switch (v.verdict) {
@@ -99,7 +101,7 @@ void write_evidence(std::ostream& out, const SeriesVerdict& v, TimeUnit unit) {
   }
   out << "  information            " << counted(v.samples, "sample") << " over "
       << human_duration(v.hours, unit);
-  if (v.n_eff > 0) out << print(", worth %.0f independent ones", v.n_eff);
+  if (v.n_eff > 0) out << print(", worth %.0f independent of each other", v.n_eff);
   if (v.cycles > 0) {
     out << print("; %.1f cycles of ", v.cycles) << human_duration(v.cycle_hours, unit);
   }

@@ -18,6 +18,8 @@ enum class TimeUnit { kHours, kSamples };
 
 // 1.5 MiB/h, -12.0 KiB/h, 0.25 B/h; without times 1.5 MiB/sample.
 std::string human_rate(double bytes_per_hour, TimeUnit unit);
+// Whether the rate is told from none, for tables that have no room for its interval.
+bool has_rate(const SeriesVerdict& v);
 
 // "leak", "no leak above 1.2 MiB/h" and the like, in one line: never a bare "no leak".
 std::string verdict_line(const SeriesVerdict& v, TimeUnit unit);

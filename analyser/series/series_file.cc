@@ -106,6 +106,7 @@ class SeriesParser {
       if (cells[i] == "t_s") time_column_ = i;
       if (cells[i] == "rss_bytes") value_column_ = i;
       if (cells[i] == "live_bytes") live_column_ = i;
+      if (cells[i] == "mapped_bytes") mapped_column_ = i;
     }
     if (!value_column_)
       fail("'" + printable(cells[0]) + "' is neither a number nor a known header");
@@ -129,7 +130,11 @@ class SeriesParser {
       if (!series_.t_s.empty() && t < series_.t_s.back()) fail("goes back in time");
       series_.t_s.push_back(t);
     }
-    if (live_column_) series_.live_bytes.push_back(number(cells[*live_column_]));
+    if (live_column_) {
+      // The program's own mappings are its memory as the heap is, and in Python most of it.
+      const double mapped = mapped_column_ ? number(cells[*mapped_column_]) : 0;
+      series_.live_bytes.push_back(number(cells[*live_column_]) + mapped);
+    }
     series_.values.push_back(number(cells[*value_column_]));
   }
 
@@ -140,6 +145,7 @@ class SeriesParser {
   std::optional<size_t> time_column_;
   std::optional<size_t> value_column_;
   std::optional<size_t> live_column_;
+  std::optional<size_t> mapped_column_;
 };
 
 }  // namespace

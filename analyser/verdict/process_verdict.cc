@@ -126,15 +126,16 @@ WorkDone work_of(const Snapshot& snapshot) {
   };
 }
 
-bool keeps_memory(const TimelinePoint& at) {
+// `own`: memory of mla itself, which is no program's to keep.
+bool keeps_memory(const TimelinePoint& at, uint64_t own) {
   constexpr double kLeast = 32.0 * 1024 * 1024;
   const auto alive = static_cast<double>(at.live_bytes + at.mapped_bytes);
-  const auto anonymous = static_cast<double>(at.anon_bytes);
+  const auto anonymous = static_cast<double>(at.anon_bytes - std::min(at.anon_bytes, own));
   return anonymous - alive > kLeast && anonymous > 4 * alive;
 }
 
 // The process took far more anonymous memory than is alive, from its start on: what RSS alone does
-// not show as growth. The least is above mla's own memory and the free space of a small heap. After
+// not show as growth. The least is above the free space of a small heap. After
 // the work most moments must say so, for at its end a program frees its heap, or gives it back.
 bool keeps_memory(const Snapshot& snapshot) {
   const uint64_t end_ns = work_window(snapshot).end_ns;
@@ -143,7 +144,7 @@ bool keeps_memory(const Snapshot& snapshot) {
   for (const TimelinePoint& point : snapshot.timeline) {
     if (point.t_ns < end_ns) continue;
     ++moments;
-    keeping += keeps_memory(point) ? 1 : 0;
+    keeping += keeps_memory(point, snapshot.totals.own_bytes) ? 1 : 0;
   }
   return keeping > 0 && 2 * keeping >= moments;
 }
@@ -210,7 +211,20 @@ void say_idle(const Snapshot& snapshot, SeriesVerdict& verdict) {
   verdict.reason = "it made next to no allocations in " +
                    std::to_string(static_cast<int>(100 * (1 - worked / ran))) +
                    " % of its time; judge it under load";
+  if (snapshot.process.python_mode == "frames") {
+    // One that makes only small objects calls malloc too seldom to be seen at work.
+    verdict.reason += ", or with Python's small objects recorded";
+  }
   verdict.more_hours.reset();
+}
+
+// Of a leak: its growth is that of its work, which may have ended long ago.
+void say_idle_since(const Snapshot& snapshot, SeriesVerdict& verdict) {
+  constexpr uint64_t kLeastIdleNs = 10'000'000'000;
+  const uint64_t end_ns = work_window(snapshot).end_ns;
+  if (snapshot.last_ns < end_ns + kLeastIdleNs) return;
+  verdict.reason += "; it made next to no allocations in the last " +
+                    std::to_string((snapshot.last_ns - end_ns) / 1'000'000'000) + " s";
 }
 
 void let_sites_account(const LiveSeries& series, const VerdictOptions& options,
@@ -386,8 +400,9 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
   found.sites = site_verdicts(snapshot);
   weigh_sites(found.series, options, found);
   SeriesVerdict& process = found.process;
-  if (process.verdict == VerdictClass::kLeak && found.sites.empty()) {
-    found.sites = grown_sites(snapshot);
+  if (process.verdict == VerdictClass::kLeak) {
+    if (found.sites.empty()) found.sites = grown_sites(snapshot);
+    say_idle_since(snapshot, process);
   }
   if (process.verdict == VerdictClass::kLeak || process.tolerated || !keeps_memory(snapshot)) {
     return found;

@@ -8,6 +8,7 @@
 #include "reader/directory.h"
 #include "reader/error.h"
 #include "report/utf8.h"
+#include "report/verdict_text.h"
 #include "top/columns.h"
 
 namespace mla {
@@ -47,7 +48,7 @@ WorkerRow row_of(const TopWorker& worker, double began_s) {
   if (worker.verdict) {
     row.verdict = verdict_name(worker.verdict->verdict);
     row.leak = worker.verdict->verdict == VerdictClass::kLeak;
-    if (worker.verdict->n_eff > 0) row.rate = worker.verdict->rate.value;
+    if (has_rate(*worker.verdict)) row.rate = worker.verdict->rate.value;
   }
   if (!worker.alive) row.verdict = worker.ended;
   const std::vector<double>& t_s = worker.window.t_s();

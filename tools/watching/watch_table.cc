@@ -37,7 +37,7 @@ void write_watch_table(std::ostream& out, const Watcher& watcher) {
         std::to_string(series.process.pid), human_bytes(worker->last.rss_bytes),
         worker->last.live_bytes ? human_bytes(*worker->last.live_bytes) : "not recorded",
         human_seconds(series.last_t - series.lifetime_t), worker->judged,
-        worker->verdict.n_eff > 0 ? human_rate(worker->verdict.rate.value, TimeUnit::kHours) : "-");
+        has_rate(worker->verdict) ? human_rate(worker->verdict.rate.value, TimeUnit::kHours) : "-");
     out << series.key.of.service << '\n';
   }
 }
