@@ -276,6 +276,8 @@ void sum_up(const SegmentImage& image, Snapshot& snapshot) {
     add_to(totals.alloc_count, site.alloc_count);
     add_to(totals.freed_bytes, site.freed_bytes);
     add_to(totals.freed_count, site.freed_count);
+    // Not the live bytes the writer noted beside it: other threads went on while it summed sites up.
+    add_to(totals.peak_snapshot_bytes, site.peak_bytes);
   }
   totals.live_se = std::sqrt(live_variance);
   totals.alloc_se = std::sqrt(alloc_variance);
@@ -291,7 +293,6 @@ void sum_up(const SegmentImage& image, Snapshot& snapshot) {
     totals.peak_live_bytes = totals.live_bytes;
     totals.peak_ns = snapshot.last_ns;
   }
-  totals.peak_snapshot_bytes = image.peak().live_bytes;
   totals.peak_snapshot_ns = image.peak().ns;
   for (uint32_t i = 0; i < format::kLossCount; ++i) {
     snapshot.losses[i] = relaxed(header.losses[i]);

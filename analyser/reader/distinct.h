@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <vector>
 
 namespace mla {
@@ -44,11 +45,16 @@ class DistinctIndices {
   std::vector<Slot> slots_;
 };
 
-// Mixes two words, for DistinctIndices.
+// Of two words, for DistinctIndices. Another one in every run: a recording is a stranger's file, and
+// must not be able to choose words of one hash.
 inline uint64_t hash_of(uint64_t a, uint64_t b) {
-  uint64_t h = (a ^ (a >> 31)) * 0x9e3779b97f4a7c15ULL;
-  h = (h ^ (h >> 32) ^ b) * 0xc2b2ae3d27d4eb4fULL;
-  return h ^ h >> 29;
+  static const uint64_t seed = uint64_t{std::random_device{}()} << 32 | std::random_device{}();
+  const auto mix = [](uint64_t h) {  // the finalizer of MurmurHash3
+    h = (h ^ h >> 33) * 0xff51afd7ed558ccdULL;
+    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53ULL;
+    return h ^ h >> 33;
+  };
+  return mix(mix(a ^ seed) ^ b);
 }
 
 }  // namespace mla
