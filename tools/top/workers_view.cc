@@ -10,6 +10,7 @@ namespace mla {
 namespace {
 
 constexpr size_t kWide = 110;
+constexpr size_t kMiddling = 96;  // else the rate gives its room to the command
 constexpr size_t kCurve = 24;
 
 std::string count_text(const std::optional<uint64_t>& count) {
@@ -38,8 +39,8 @@ Line title(const WorkersScreen& s, size_t width) {
 
 Line titles(size_t width) {
   std::string text = to_right("PID", 9) + to_right("RSS", 11) + to_right("LIVE", 11) +
-                     to_right("RATE", 14) + to_right("THR", 5) + to_right("FDS", 6) +
-                     to_right("TCP", 6);
+                     (width >= kMiddling ? to_right("RATE", 14) : "") + to_right("THR", 5) +
+                     to_right("FDS", 6) + to_right("TCP", 6);
   text += "  " + to_left("VERDICT", 13);
   if (width >= kWide) text += to_left("RSS SINCE MLA TOP BEGAN", kCurve + 2);
   text += "COMMAND";
@@ -50,7 +51,9 @@ Line worker_line(const WorkerRow& row, const WorkersScreen& s, size_t width) {
   Line line(to_right(std::to_string(row.pid), 9), row.alive ? TextStyle::kBold : TextStyle::kDim);
   line.add(to_right(human_bytes(row.rss_bytes), 11));
   line.add(to_right(row.live_bytes ? human_bytes(*row.live_bytes) : "-", 11));
-  line.add(to_right(row.rate ? human_rate(*row.rate, TimeUnit::kHours) : "-", 14));
+  if (width >= kMiddling) {
+    line.add(to_right(row.rate ? human_rate(*row.rate, TimeUnit::kHours) : "-", 14));
+  }
   line.add(to_right(count_text(row.threads), 5));
   line.add(to_right(count_text(row.descriptors), 6));
   line.add(to_right(count_text(row.tcp), 6));
@@ -112,7 +115,7 @@ std::vector<Line> help_lines(ScreenSize size) {
 }
 
 std::vector<Line> too_small_lines(ScreenSize size) {
-  std::string text = "mla top: too small, it takes ";
+  std::string text = "too small: it takes ";
   text.append(std::to_string(kLeastScreen.width)).append("x");
   text.append(std::to_string(kLeastScreen.height));
   return {Line(text).cut(size.width)};
