@@ -204,7 +204,7 @@ TEST(WorkersScreenTest, FillsEverySizeAndShowsTheCursor) {
     }
   }
   EXPECT_EQ(help_lines({60, 10}).size(), 10U);
-  EXPECT_EQ(too_small_lines({5, 1}).front().text(), "mla …");
+  EXPECT_EQ(too_small_lines({5, 1}).front().text(), "too …");
 }
 
 TEST(Sparkline, InAscii) {
