@@ -1,9 +1,12 @@
 #include "report/folded.h"
 
 #include <algorithm>
-#include <map>
+#include <numeric>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
+#include "report/stack_tree.h"
 #include "report/utf8.h"
 
 namespace mla {
@@ -22,30 +25,127 @@ uint64_t value_of(const Site& site, FoldedValue value) {
   return site.live_bytes;
 }
 
-std::string folded_stack(const Site& site, Symbolizer& symbolizer, bool native) {
-  const SiteStack whole = symbolizer.stack_of(site);
-  const std::vector<const Frame*> stack = native ? whole.frames : without_interpreter(whole);
-  if (stack.empty()) return site.overflow ? "[call sites without a record]" : "[no stack]";
-  std::string line;
-  for (auto frame = stack.rbegin(); frame != stack.rend(); ++frame) {
-    std::string name = printable(frame_label_with_line(**frame));
+// The distinct names of frames.
+class Names {
+ public:
+  uint32_t add(std::string name) {
     std::replace(name.begin(), name.end(), ';', ':');  // it separates frames
-    if (!line.empty()) line += ';';
-    line += name;
+    const auto [at, is_new] =
+        ids_.emplace(std::move(name), static_cast<uint32_t>(by_id_.size()));
+    if (is_new) by_id_.push_back(&at->first);
+    return at->second;
   }
-  return line;
-}
+
+  const std::string& operator[](uint32_t id) const { return *by_id_[id]; }
+
+  // Places of the strings "name" (2 * id) and "name;" (2 * id + 1) in the order of all of them.
+  std::vector<uint32_t> places() const {
+    std::vector<uint32_t> order(2 * by_id_.size());
+    std::iota(order.begin(), order.end(), 0U);
+    const auto text = [this](uint32_t which) {
+      return *by_id_[which / 2] + (which % 2 == 0 ? "" : ";");
+    };
+    std::sort(order.begin(), order.end(),
+              [&text](uint32_t a, uint32_t b) { return text(a) < text(b); });
+    std::vector<uint32_t> places(order.size());
+    for (uint32_t place = 0; place < order.size(); ++place) places[order[place]] = place;
+    return places;
+  }
+
+ private:
+  std::unordered_map<std::string, uint32_t> ids_;
+  std::vector<const std::string*> by_id_;
+};
+
+// Writes the tree's lines as sorting them would have them, without holding them: together they
+// are often a hundred times as large as the tree.
+class Lines {
+ public:
+  Lines(std::ostream& out, const StackTree& tree, const Names& names,
+        const std::vector<uint64_t>& bytes)
+      : out_(out), tree_(tree), names_(names), bytes_(bytes), places_(names.places()) {
+    const std::vector<uint32_t>& parents = tree.parents();
+    children_begin_.resize(parents.size() + 1);
+    for (size_t node = 1; node < parents.size(); ++node) ++children_begin_[parents[node] + 1];
+    std::partial_sum(children_begin_.begin(), children_begin_.end(), children_begin_.begin());
+    children_.resize(parents.size() - 1);
+    std::vector<uint32_t> next(children_begin_.begin(), children_begin_.end() - 1);
+    for (uint32_t node = 1; node < parents.size(); ++node) children_[next[parents[node]]++] = node;
+  }
+
+  void write() {
+    std::vector<Item> open;  // in reverse: the next one is the last
+    std::string line;
+    push_children(0, 0, open);
+    while (!open.empty()) {
+      const Item item = open.back();
+      open.pop_back();
+      line.resize(item.prefix);
+      line += names_[tree_.labels()[item.node]];
+      if (item.inner) {
+        line += ';';
+        push_children(item.node, line.size(), open);
+      } else {
+        out_ << line << ' ' << bytes_[item.node] << '\n';
+      }
+    }
+  }
+
+ private:
+  struct Item {
+    uint32_t place;
+    uint32_t node;
+    size_t prefix;  // bytes of the line in front of it
+    bool inner;     // the lines of its callees, not its own
+  };
+
+  void push_children(uint32_t node, size_t prefix, std::vector<Item>& open) const {
+    const size_t before = open.size();
+    for (uint32_t i = children_begin_[node]; i < children_begin_[node + 1]; ++i) {
+      const uint32_t child = children_[i];
+      const uint32_t own = 2 * tree_.labels()[child];
+      if (bytes_[child] != 0) open.push_back({places_[own], child, prefix, false});
+      if (children_begin_[child] != children_begin_[child + 1]) {
+        open.push_back({places_[own + 1], child, prefix, true});
+      }
+    }
+    std::sort(open.begin() + static_cast<ptrdiff_t>(before), open.end(),
+              [](const Item& a, const Item& b) { return a.place > b.place; });
+  }
+
+  std::ostream& out_;
+  const StackTree& tree_;
+  const Names& names_;
+  const std::vector<uint64_t>& bytes_;
+  std::vector<uint32_t> places_;
+  std::vector<uint32_t> children_begin_;  // of a node in children_
+  std::vector<uint32_t> children_;
+};
 
 }  // namespace
 
 void write_folded(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbolizer,
                   FoldedValue value, bool native) {
-  std::map<std::string, uint64_t> lines;
+  const auto counts = [value](const Site& site) {
+    return !site.mapping && value_of(site, value) != 0;
+  };
+  symbolizer.prepare(counts);
+  Names names;
+  StackTree tree(snapshot, symbolizer, [&names](const Frame& frame) {
+    return names.add(printable(frame_label_with_line(frame)));
+  });
+  std::vector<uint64_t> bytes;
   for (const Site& site : snapshot.sites) {
-    const uint64_t bytes = value_of(site, value);
-    if (!site.mapping && bytes != 0) lines[folded_stack(site, symbolizer, native)] += bytes;
+    if (!counts(site)) continue;
+    uint32_t node = native ? tree.whole(site) : tree.brief(site);
+    if (node == 0) {
+      node = tree.add(0, names.add(site.overflow ? "[call sites without a record]" : "[no stack]"));
+    }
+    if (node >= bytes.size()) bytes.resize(tree.parents().size());
+    bytes[node] += value_of(site, value);
   }
-  for (const auto& [stack, bytes] : lines) out << stack << ' ' << bytes << '\n';
+  bytes.resize(tree.parents().size());
+  Lines(out, tree, names, bytes).write();
 }
 
 }  // namespace mla
