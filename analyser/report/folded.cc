@@ -30,8 +30,7 @@ class Names {
  public:
   uint32_t add(std::string name) {
     std::replace(name.begin(), name.end(), ';', ':');  // it separates frames
-    const auto [at, is_new] =
-        ids_.emplace(std::move(name), static_cast<uint32_t>(by_id_.size()));
+    const auto [at, is_new] = ids_.emplace(std::move(name), static_cast<uint32_t>(by_id_.size()));
     if (is_new) by_id_.push_back(&at->first);
     return at->second;
   }

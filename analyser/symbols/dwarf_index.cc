@@ -161,9 +161,9 @@ const std::string& DwarfIndex::enclosing_of(Unit& unit, Dwarf_Die die) {
 // that does not begin behind the wanted one is the wanted one or holds it.
 std::string DwarfIndex::find_enclosing(const Unit& unit, Dwarf_Die die) {
   const Dwarf_Off wanted = dwarf_dieoffset(&die);
-  const auto behind = std::upper_bound(
-      unit.named.begin(), unit.named.end(), wanted,
-      [](Dwarf_Off offset, const Named& named) { return offset < named.offset; });
+  const auto behind =
+      std::upper_bound(unit.named.begin(), unit.named.end(), wanted,
+                       [](Dwarf_Off offset, const Named& named) { return offset < named.offset; });
   if (die.cu != unit.tree.cu || behind == unit.named.begin()) return "";
   const Named& outermost = *std::prev(behind);
   std::string enclosing = unit.spaces[outermost.space];

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -18,7 +16,6 @@ namespace {
 
 // So many addresses take longer than opening a module of a usual size once more.
 constexpr size_t kWorthAThread = 500;
-constexpr auto kBetweenReports = std::chrono::milliseconds(100);
 
 struct Piece {  // of the addresses, all of one module
   size_t begin;
@@ -36,8 +33,8 @@ std::vector<Piece> pieces_of(const std::vector<CodeAddress>& addresses, size_t t
     while (end < addresses.size() && addresses[end].module == addresses[begin].module) ++end;
     const size_t parts = (end - begin + most - 1) / most;
     for (size_t part = 0; part < parts; ++part) {
-      pieces.push_back({begin + (end - begin) * part / parts,
-                        begin + (end - begin) * (part + 1) / parts});
+      pieces.push_back(
+          {begin + (end - begin) * part / parts, begin + (end - begin) * (part + 1) / parts});
     }
     begin = end;
   }
@@ -50,10 +47,11 @@ std::vector<Piece> pieces_of(const std::vector<CodeAddress>& addresses, size_t t
 class Work {
  public:
   Work(const std::vector<ModuleInfo>& modules, const std::vector<std::string>& directories,
-       const std::vector<CodeAddress>& addresses, size_t threads)
+       const std::vector<CodeAddress>& addresses, size_t threads, const SymbolProgress& progress)
       : modules_(modules),
         directories_(directories),
         addresses_(addresses),
+        progress_(progress),
         pieces_(pieces_of(addresses, threads)),
         shared_(modules.size()) {
     result_.frames.resize(addresses.size());
@@ -61,11 +59,31 @@ class Work {
   }
 
   size_t pieces() const { return pieces_.size(); }
-  uint64_t done() const { return done_.load(std::memory_order_relaxed); }
 
-  // Takes pieces until there are none. `after_each` is called after each address.
-  template <class AfterEach>
-  void run(const AfterEach& after_each) {
+  // Takes pieces until there are none, or one failed.
+  void run() {
+    try {
+      take_pieces();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+      next_ = pieces_.size();
+    }
+  }
+
+  // After all have returned. Throws what one of them threw.
+  SymbolBatch take() {
+    if (failure_) std::rethrow_exception(failure_);
+    return std::move(result_);
+  }
+
+ private:
+  struct Shared {
+    std::once_flag once;
+    std::shared_ptr<const SymbolTable> table;
+  };
+
+  void take_pieces() {
     std::map<uint32_t, ModuleSymbols> opened;
     for (;;) {
       const size_t next = next_.fetch_add(1, std::memory_order_relaxed);
@@ -75,19 +93,11 @@ class Work {
       if (symbols == opened.end()) symbols = opened.emplace(module, open(module)).first;
       for (size_t i = pieces_[next].begin; i < pieces_[next].end; ++i) {
         result_.frames[i] = symbols->second.frames_of(addresses_[i].asked, addresses_[i].pc);
-        done_.fetch_add(1, std::memory_order_relaxed);
-        after_each();
+        const uint64_t done = done_.fetch_add(1, std::memory_order_relaxed) + 1;
+        if (progress_) progress_(done, addresses_.size());
       }
     }
   }
-
-  SymbolBatch take() { return std::move(result_); }
-
- private:
-  struct Shared {
-    std::once_flag once;
-    std::shared_ptr<const SymbolTable> table;
-  };
 
   // Whoever comes first reads the symbol table, for all.
   ModuleSymbols open(uint32_t module) {
@@ -105,67 +115,28 @@ class Work {
   const std::vector<ModuleInfo>& modules_;
   const std::vector<std::string>& directories_;
   const std::vector<CodeAddress>& addresses_;
+  const SymbolProgress& progress_;
   std::vector<Piece> pieces_;
   std::vector<Shared> shared_;
   SymbolBatch result_;
   std::atomic<size_t> next_{0};
   std::atomic<uint64_t> done_{0};
-};
-
-// Threads that run `work`; the destructor waits for them.
-class Workers {
- public:
-  explicit Workers(Work& work) : work_(work) {}
-  ~Workers() {
-    for (std::thread& thread : threads_) thread.join();
-  }
-  Workers(const Workers&) = delete;
-  Workers& operator=(const Workers&) = delete;
-
-  // False where the system allows no more threads.
-  bool start() {
-    const std::lock_guard lock(mutex_);
-    try {
-      threads_.emplace_back([this] { run(); });
-    } catch (const std::system_error&) {
-      return false;
-    }
-    ++running_;
-    return true;
-  }
-
-  // Waits until all are done; calls `meanwhile` again and again. Throws what one of them threw.
-  template <class Meanwhile>
-  void wait(const Meanwhile& meanwhile) {
-    std::unique_lock lock(mutex_);
-    while (!all_done_.wait_for(lock, kBetweenReports, [this] { return running_ == 0; })) {
-      lock.unlock();
-      meanwhile();
-      lock.lock();
-    }
-    if (failure_) std::rethrow_exception(failure_);
-  }
-
- private:
-  void run() {
-    std::exception_ptr failure;
-    try {
-      work_.run([] {});
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    const std::lock_guard lock(mutex_);
-    if (failure) failure_ = failure;
-    if (--running_ == 0) all_done_.notify_one();
-  }
-
-  Work& work_;
   std::mutex mutex_;
-  std::condition_variable all_done_;
-  size_t running_ = 0;
   std::exception_ptr failure_;
-  std::vector<std::thread> threads_;
 };
+
+// Runs `work` on `count` threads, the caller's among them, or on fewer where the system allows no
+// more. Returns when all are done.
+void run_on_threads(Work& work, size_t count) {
+  std::vector<std::thread> others;
+  try {
+    others.reserve(count);
+    while (others.size() + 1 < count) others.emplace_back([&work] { work.run(); });
+  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): those there are will do
+  }
+  work.run();
+  for (std::thread& thread : others) thread.join();
+}
 
 }  // namespace
 
@@ -174,17 +145,8 @@ SymbolBatch symbolise(const std::vector<ModuleInfo>& modules,
                       const std::vector<CodeAddress>& addresses, unsigned threads,
                       const SymbolProgress& progress) {
   const size_t useful = std::clamp<size_t>(addresses.size() / kWorthAThread, 1, threads);
-  Work work(modules, debug_directories, addresses, useful);
-  const auto report = [&] {
-    if (progress) progress(work.done(), addresses.size());
-  };
-  size_t started = 0;
-  if (useful > 1 && work.pieces() > 1) {
-    Workers workers(work);
-    while (started < std::min(useful, work.pieces()) && workers.start()) ++started;
-    if (started > 0) workers.wait(report);
-  }
-  if (started == 0) work.run(report);
+  Work work(modules, debug_directories, addresses, useful, progress);
+  run_on_threads(work, std::min(useful, work.pieces()));
   return work.take();
 }
 

@@ -12,7 +12,7 @@
 namespace mla {
 
 // How many addresses have their names, of so many; total 0: it is not known how many there will
-// be. Called by the thread that asked for them, and no other.
+// be. May be called by several threads at once.
 using SymbolProgress = std::function<void(uint64_t done, uint64_t total)>;
 
 struct CodeAddress {
@@ -26,9 +26,9 @@ struct SymbolBatch {
   std::vector<std::string> warnings;       // by module; empty: nothing to say
 };
 
-// Symbolises addresses, sorted by module and address. The result does not depend on the number of
-// threads. Each thread opens a module for itself, which libdw wants, so that few addresses are
-// left to fewer threads, and in the end to the caller's.
+// Symbolises addresses, sorted by module and address, with at most so many threads, the caller's
+// among them. The result does not depend on their number. Each opens a module for itself, as libdw
+// wants it, so few addresses are left to fewer threads.
 SymbolBatch symbolise(const std::vector<ModuleInfo>& modules,
                       const std::vector<std::string>& debug_directories,
                       const std::vector<CodeAddress>& addresses, unsigned threads,

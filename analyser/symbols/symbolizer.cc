@@ -54,8 +54,8 @@ void Symbolizer::warn(uint32_t module, const std::string& warning) {
 std::vector<Frame> Symbolizer::frames_at(const Code& code, uint64_t pc) {
   std::unique_ptr<ModuleSymbols>& module = modules_[code.module];
   if (!module) {
-    module = std::make_unique<ModuleSymbols>(snapshot_.modules[code.module],
-                                             options_.debug_directories);
+    module =
+        std::make_unique<ModuleSymbols>(snapshot_.modules[code.module], options_.debug_directories);
     warn(code.module, module->warning());
   }
   std::vector<Frame> frames = module->frames_of(code.asked, pc);

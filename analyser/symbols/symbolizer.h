@@ -22,9 +22,9 @@ namespace mla {
 
 struct SymbolOptions {
   // Searched before /usr/lib/debug for .build-id/xx/yyyy.debug.
-  std::vector<std::string> debug_directories;
-  unsigned threads = 0;     // at most; 0: as many as there are processors, up to 8
-  SymbolProgress progress = nullptr;  // of work that may take long
+  std::vector<std::string> debug_directories = {};
+  unsigned threads = 0;               // at most; 0: as many as there are processors, up to 8
+  SymbolProgress progress = nullptr;  // told how far it is; may be null
 };
 
 class ModuleSymbols;
