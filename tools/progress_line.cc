@@ -62,8 +62,8 @@ SymbolProgress ProgressLine::symbols() {
 
 void ProgressLine::end() {
   const std::lock_guard lock(mutex_);
-  if (drawn_) put("\r\033[K");
-  drawn_ = false;
+  if (!drawn_.empty()) put("\r\033[K");
+  drawn_.clear();
   ended_ = true;
   end_.notify_one();
 }
@@ -92,8 +92,10 @@ std::string ProgressLine::text() const {
 
 void ProgressLine::draw() {
   // One column is left free: some terminals wrap a line that fills the last one.
-  put("\r" + cut_right(printable("mla: " + text()), width() - 1) + "\033[K");
-  drawn_ = true;
+  std::string line = cut_right(printable("mla: " + text()), width() - 1);
+  if (line == drawn_) return;
+  put("\r" + line + "\033[K");
+  drawn_ = std::move(line);
 }
 
 }  // namespace mla

@@ -33,7 +33,7 @@ class ProgressLine {
   std::string at_first_;
   uint64_t done_ = 0;
   uint64_t total_ = 0;
-  bool drawn_ = false;
+  std::string drawn_;  // what stands there
   bool ended_ = false;
   std::mutex mutex_;  // of all of the above
   std::condition_variable end_;
