@@ -1,6 +1,7 @@
 #include "symbols/symbolizer.h"
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
 #include <tuple>
 
@@ -64,8 +65,11 @@ std::vector<Frame> Symbolizer::frames_at(const Code& code, uint64_t pc) {
 }
 
 void Symbolizer::prepare(const std::function<bool(const Site&)>& wanted) {
+  // Of millions of nodes each is looked up once, here.
+  std::unordered_map<Code, uint32_t, CodeHash> known;
+  std::vector<CodeAddress> addresses;
+  std::vector<std::pair<uint32_t, uint32_t>> nodes;  // with the index of its address
   std::vector<bool> seen(snapshot_.nodes.size());
-  std::unordered_map<Code, uint64_t, CodeHash> asked;  // for, with the address as recorded
   for (const Site& site : snapshot_.sites) {
     if (!wanted(site)) continue;
     for (uint32_t node = site.native; node != 0 && !seen[node];
@@ -73,21 +77,31 @@ void Symbolizer::prepare(const std::function<bool(const Site&)>& wanted) {
       seen[node] = true;
       const StackNode& at = snapshot_.nodes[node];
       if (at.kind != NodeKind::kNative || at.module == 0 || is_mark(at)) continue;
-      if (!frames_.contains(code_of(at))) asked.emplace(code_of(at), at.pc);
+      const Code code = code_of(at);
+      if (of_node_[node] != nullptr || (!frames_.empty() && frames_.contains(code))) continue;
+      const auto [entry, added] = known.emplace(code, static_cast<uint32_t>(addresses.size()));
+      if (added) addresses.push_back({code.module, code.asked, at.pc});
+      nodes.emplace_back(node, entry->second);
     }
   }
-  std::vector<CodeAddress> addresses;
-  addresses.reserve(asked.size());
-  for (const auto& [code, pc] : asked) addresses.push_back({code.module, code.asked, pc});
-  std::sort(addresses.begin(), addresses.end(), [](const CodeAddress& a, const CodeAddress& b) {
-    return std::tie(a.module, a.asked) < std::tie(b.module, b.asked);
+  std::vector<uint32_t> order(addresses.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&addresses](uint32_t a, uint32_t b) {
+    return std::tie(addresses[a].module, addresses[a].asked) <
+           std::tie(addresses[b].module, addresses[b].asked);
   });
-  SymbolBatch batch = symbolise(snapshot_.modules, options_.debug_directories, addresses,
+  std::vector<CodeAddress> sorted;
+  sorted.reserve(order.size());
+  for (const uint32_t index : order) sorted.push_back(addresses[index]);
+  SymbolBatch batch = symbolise(snapshot_.modules, options_.debug_directories, sorted,
                                 options_.threads, options_.progress);
-  frames_.reserve(frames_.size() + addresses.size());
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    frames_.emplace(Code{addresses[i].module, addresses[i].asked}, std::move(batch.frames[i]));
+  frames_.reserve(frames_.size() + sorted.size());
+  std::vector<const std::vector<Frame>*> found(sorted.size());
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const Code code{sorted[i].module, sorted[i].asked};
+    found[order[i]] = &frames_.emplace(code, std::move(batch.frames[i])).first->second;
   }
+  for (const auto& [node, index] : nodes) of_node_[node] = found[index];
   for (uint32_t module = 0; module < batch.warnings.size(); ++module) {
     if (!batch.warnings[module].empty()) warn(module, batch.warnings[module]);
   }
