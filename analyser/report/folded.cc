@@ -41,17 +41,28 @@ class Names {
   std::vector<uint32_t> places() const {
     std::vector<uint32_t> order(2 * by_id_.size());
     std::iota(order.begin(), order.end(), 0U);
-    const auto text = [this](uint32_t which) {
-      return *by_id_[which / 2] + (which % 2 == 0 ? "" : ";");
-    };
     std::sort(order.begin(), order.end(),
-              [&text](uint32_t a, uint32_t b) { return text(a) < text(b); });
+              [this](uint32_t a, uint32_t b) { return comes_before(a, b); });
     std::vector<uint32_t> places(order.size());
     for (uint32_t place = 0; place < order.size(); ++place) places[order[place]] = place;
     return places;
   }
 
  private:
+  // As the strings would, without making them.
+  bool comes_before(uint32_t a, uint32_t b) const {
+    const std::string& one = *by_id_[a / 2];
+    const std::string& other = *by_id_[b / 2];
+    const size_t common = std::min(one.size(), other.size());
+    const int difference = one.compare(0, common, other, 0, common);
+    if (difference != 0) return difference < 0;
+    const auto next = [common](const std::string& name, uint32_t which) {
+      if (common < name.size()) return static_cast<int>(static_cast<unsigned char>(name[common]));
+      return which % 2 == 0 ? -1 : static_cast<int>(';');
+    };
+    return next(one, a) < next(other, b);
+  }
+
   std::unordered_map<std::string, uint32_t> ids_;
   std::vector<const std::string*> by_id_;
 };
