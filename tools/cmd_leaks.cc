@@ -15,6 +15,7 @@
 #include "live_recording.h"
 #include "memory_limit.h"
 #include "output.h"
+#include "progress_line.h"
 #include "reader/directory.h"
 #include "reader/error.h"
 #include "reader/names.h"
@@ -328,9 +329,11 @@ int find_leaks(const CLI::App& command, const Options& options) {
   }
   const std::string path = find_recording(options.recording);
   request_census(path);
+  ProgressLine progress("reading " + path);
   const Snapshot snapshot = read_snapshot(path);
-  Symbolizer symbolizer(snapshot);
+  Symbolizer symbolizer(snapshot, {.progress = progress.symbols()});
   Output out;
+  out.before_writing([&progress] { progress.end(); });
   int exit_code = kExitOk;
   if (founding) {
     exit_code = leaks_by_founding_rule(out.stream(), snapshot, symbolizer, options.thresholds,

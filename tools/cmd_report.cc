@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "output.h"
+#include "progress_line.h"
 #include "reader/directory.h"
 #include "reader/error.h"
 #include "reader/reader.h"
@@ -63,8 +64,7 @@ TextOptions text_options(const Options& options, const Output& out) {
   return text;
 }
 
-void write(const Options& options, const Snapshot& snapshot, Output& out) {
-  Symbolizer symbolizer(snapshot, {.debug_directories = options.debug_directories});
+void write(const Options& options, const Snapshot& snapshot, Symbolizer& symbolizer, Output& out) {
   if (options.json) {
     write_json(out.stream(), snapshot, symbolizer);
   } else if (options.exported) {
@@ -78,10 +78,13 @@ void write(const Options& options, const Snapshot& snapshot, Output& out) {
 
 void report(const Options& options) {
   if (!options.html.empty()) require_page();
+  const std::string path = find_recording(options.recording);
+  ProgressLine progress("reading " + path);
   // Before the output is created: an unreadable recording must not empty an older report.
-  const Snapshot snapshot = read_snapshot(find_recording(options.recording));
+  const Snapshot snapshot = read_snapshot(path);
+  Symbolizer symbolizer(
+      snapshot, {.debug_directories = options.debug_directories, .progress = progress.symbols()});
   if (!options.html.empty()) {
-    Symbolizer symbolizer(snapshot, {.debug_directories = options.debug_directories});
     write_report_page(options.html, snapshot, symbolizer);
     return;
   }
@@ -94,7 +97,8 @@ void report(const Options& options) {
   if (options.exported == Export::kPprof && out->is_terminal()) {
     throw Error("--pprof", "it is not made for a terminal", "name a file with -o, or use a pipe");
   }
-  write(options, snapshot, *out);
+  out->before_writing([&progress] { progress.end(); });
+  write(options, snapshot, symbolizer, *out);
 }
 
 void exclude_all(CLI::Option& option, const std::vector<CLI::Option*>& others) {

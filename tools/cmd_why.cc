@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "live_recording.h"
 #include "output.h"
+#include "progress_line.h"
 #include "reader/directory.h"
 #include "reader/error.h"
 #include "reader/process.h"
@@ -104,8 +105,10 @@ Explanation explain(const Options& options, const std::string& path, Snapshot& s
 int why(const Options& options) {
   Snapshot snapshot;
   const Explanation explanation = explain(options, find_recording(options.recording), snapshot);
-  Symbolizer symbolizer(snapshot);
+  ProgressLine progress("symbols");
+  Symbolizer symbolizer(snapshot, {.progress = progress.symbols()});
   Output out;
+  out.before_writing([&progress] { progress.end(); });
   if (options.json) {
     write_why_json(out.stream(), snapshot, symbolizer, explanation);
   } else {

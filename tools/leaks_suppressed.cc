@@ -44,9 +44,14 @@ Suppressed find_suppressed(const Snapshot& snapshot, Symbolizer& symbolizer,
   for (const SiteCohorts& cohorts : snapshot.census.sites) {
     if (cohorts.site_index < has_history.size()) has_history[cohorts.site_index] = true;
   }
+  const auto adds = [&](const Site& site) {  // to some figure
+    const auto index = static_cast<size_t>(&site - snapshot.sites.data());
+    return site.live_bytes != 0 || has_history[index];
+  };
+  symbolizer.prepare(adds);
   for (size_t i = 0; i < snapshot.sites.size(); ++i) {
     const Site& site = snapshot.sites[i];
-    if (site.live_bytes == 0 && !has_history[i]) continue;  // adds to no figure
+    if (!adds(site)) continue;
     const std::vector<const Frame*> stack = symbolizer.stack_of(site).frames;
     for (size_t p = 0; p < found.patterns.size(); ++p) {
       UsedSuppression& used = found.patterns[p];

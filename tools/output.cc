@@ -30,6 +30,7 @@ bool Output::is_terminal() const { return isatty(fd_) == 1; }
 
 bool Output::write_out() {
   const char* next = pbase();
+  if (before_writing_ && next != pptr() && is_terminal()) before_writing_();
   while (error_ == 0 && next != pptr()) {
     const ssize_t written = write(fd_, next, static_cast<size_t>(pptr() - next));
     if (written >= 0) {

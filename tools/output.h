@@ -3,9 +3,11 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <ostream>
 #include <streambuf>
 #include <string>
+#include <utility>
 
 namespace mla {
 
@@ -22,6 +24,8 @@ class Output : private std::streambuf {
 
   std::ostream& stream() { return stream_; }
   bool is_terminal() const;
+  // Called before anything is written to a terminal, where a line of progress may stand.
+  void before_writing(std::function<void()> call) { before_writing_ = std::move(call); }
 
   // Writes out what is buffered. Throws Error when anything could not be written (full file
   // system, closed standard output), BrokenPipe for a pipe without a reader.
@@ -35,6 +39,7 @@ class Output : private std::streambuf {
   int fd_;
   std::string name_;
   int error_ = 0;  // errno of the first failed write
+  std::function<void()> before_writing_;
   std::array<char, 65536> buffer_;
   std::ostream stream_;
 };

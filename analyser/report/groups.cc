@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "report/names_short.h"
@@ -76,13 +77,16 @@ std::string module_of(const Frame& frame) {
 std::vector<SiteGroup> group_sites(const Snapshot& snapshot, Symbolizer& symbolizer,
                                    SiteOrder order, Grouping by) {
   std::map<std::pair<std::string, std::string>, SiteGroup> groups;
+  std::unordered_map<const Frame*, SiteGroup*> group_of;
   for (const Site& site : snapshot.sites) {
     const uint64_t value = site_value(site, order);
     if (site.mapping || value == 0) continue;
-    SiteGroup& group = groups[key_of(responsible_frame(symbolizer.stack_of(site)), by)];
-    group.value += value;
-    group.live_count += site.live_count;
-    ++group.sites;
+    const Frame* frame = responsible_frame(symbolizer.stack_of(site));
+    SiteGroup*& group = group_of[frame];
+    if (group == nullptr) group = &groups[key_of(frame, by)];
+    group->value += value;
+    group->live_count += site.live_count;
+    ++group->sites;
   }
   std::vector<SiteGroup> result;
   for (auto& [key, group] : groups) {

@@ -53,7 +53,7 @@ Json html_diff(const Diff& diff, Symbolizer& a, Symbolizer& b,
                const std::array<std::string, 2>& commands) {
   Json document{{"page", {{"kind", "diff"}, {"version", kPageDataVersion}}}};
   document.update(diff_head(diff));
-  HtmlStacks stacks;
+  HtmlStacks stacks(*diff.b.snapshot, b);  // of those of A, too
   document["sites"] = sites_json(diff, a, b, stacks);
   stacks.write(document);
   document["match_kinds"] = Json::array();

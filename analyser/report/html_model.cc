@@ -26,15 +26,14 @@ Json column(const Items& items, Value value) {
   return list;
 }
 
-Json sites_json(const Snapshot& snapshot, Symbolizer& symbolizer, HtmlStacks& stacks) {
+Json sites_json(const Snapshot& snapshot, HtmlStacks& stacks) {
   const std::vector<Site>& all = snapshot.sites;
   Json sites;
   sites["stack"] = Json::array();
   sites["brief"] = Json::array();
   for (const Site& site : all) {
-    const SiteStack whole = symbolizer.stack_of(site);
-    sites["stack"].push_back(stacks.stack(whole.frames));
-    sites["brief"].push_back(stacks.stack(without_interpreter(whole)));
+    sites["stack"].push_back(stacks.whole(site));
+    sites["brief"].push_back(stacks.brief(site));
   }
   const auto add = [&](const char* name, auto value) { sites[name] = column(all, value); };
   add("id", [](const Site& s) { return s.id; });
@@ -187,8 +186,9 @@ Json html_model(const Snapshot& snapshot, Symbolizer& symbolizer, const HtmlFind
   document["timeline"] = html_timeline(snapshot);
   document["threads"] = report_threads(snapshot);
   document["modules"] = report_modules(snapshot);
-  HtmlStacks stacks;
-  document["sites"] = sites_json(snapshot, symbolizer, stacks);
+  symbolizer.prepare([](const Site&) { return true; });
+  HtmlStacks stacks(snapshot, symbolizer);
+  document["sites"] = sites_json(snapshot, stacks);
   document["history"] = history_json(snapshot);
   stacks.write(document);
   document["warnings"] = symbolizer.warnings();

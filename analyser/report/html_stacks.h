@@ -9,23 +9,28 @@
 #include <unordered_map>
 #include <vector>
 
+#include "report/stack_tree.h"
 #include "symbols/frame.h"
 
 namespace mla {
 
 class HtmlStacks {
  public:
-  HtmlStacks();
+  HtmlStacks(const Snapshot& snapshot, Symbolizer& symbolizer);
 
-  // Index of a text in the table; the same one for the same text.
-  uint32_t string(const std::string& text);
-  // Index of the node of the innermost frame. `stack` is leaf first; 0 for an empty one.
-  uint32_t stack(const std::vector<const Frame*>& stack);
+  // Index of the node of the innermost frame, of the whole stack and of the one
+  // without_interpreter(); 0: none.
+  uint32_t whole(const Site& site) { return tree_.whole(site); }
+  uint32_t brief(const Site& site) { return tree_.brief(site); }
+
+  // Of a stack of this or another symbolizer, leaf first.
+  uint32_t stack(const std::vector<const Frame*>& frames) { return tree_.of_frames(frames); }
 
   // The members `strings`, `frames` and `stacks`.
   void write(nlohmann::ordered_json& document) const;
 
  private:
+  uint32_t string(const std::string& text);
   uint32_t frame(const Frame& frame);
 
   using FrameKey = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t, FrameKind, bool>;
@@ -34,10 +39,7 @@ class HtmlStacks {
   std::unordered_map<std::string, uint32_t> string_ids_;
   std::vector<FrameKey> frames_;  // see html_model.h
   std::map<FrameKey, uint32_t> frame_ids_;
-  std::unordered_map<const Frame*, uint32_t> known_frames_;
-  std::vector<uint32_t> parents_;
-  std::vector<uint32_t> node_frames_;
-  std::unordered_map<uint64_t, uint32_t> node_ids_;  // of parent and frame
+  StackTree tree_;
 };
 
 }  // namespace mla

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "reader/names.h"
 
@@ -146,18 +148,8 @@ const char* kind_name(FrameKind kind) {
   return "native";
 }
 
-Json site_json(const Site& site, const SiteHistory* history, Symbolizer& symbolizer) {
-  Json stack = Json::array();
-  const SiteStack merged = symbolizer.stack_of(site);
-  for (const Frame* frame : merged.frames) stack.push_back(frame_json(*frame));
-  Json points = Json::array();
-  if (history != nullptr) {
-    for (const SiteHistoryPoint& point : history->points) {
-      points.push_back({{"t_s", seconds(point.t_ns)},
-                        {"live_bytes", point.live_bytes},
-                        {"live_count", point.live_count}});
-    }
-  }
+// Before and after the stack.
+Json site_head_json(const Site& site) {
   return {{"id", site.id},
           {"kind", site.mapping ? "mapping" : "heap"},
           {"overflow", site.overflow},
@@ -176,11 +168,51 @@ Json site_json(const Site& site, const SiteHistory* history, Symbolizer& symboli
           {"inherited_count", site.inherited_count},
           {"inherited_freed_bytes", site.inherited_freed_bytes},
           {"inherited_freed_count", site.inherited_freed_count},
-          {"first_seen_s", seconds(site.first_seen_ns)},
-          {"stack", stack},
-          {"python_stack", string_or_null(python_part_name(merged.python))},
-          {"history", points}};
+          {"first_seen_s", seconds(site.first_seen_ns)}};
 }
+
+Json site_tail_json(PythonPart python, const SiteHistory* history) {
+  Json points = Json::array();
+  if (history != nullptr) {
+    for (const SiteHistoryPoint& point : history->points) {
+      points.push_back({{"t_s", seconds(point.t_ns)},
+                        {"live_bytes", point.live_bytes},
+                        {"live_count", point.live_count}});
+    }
+  }
+  return {{"python_stack", string_or_null(python_part_name(python))}, {"history", points}};
+}
+
+// Call sites as text. Most of it are frames, of which each is made once.
+class SiteTexts {
+ public:
+  explicit SiteTexts(Symbolizer& symbolizer) : symbolizer_(symbolizer) {}
+
+  std::string operator()(const Site& site, const SiteHistory* history) {
+    const SiteStack stack = symbolizer_.stack_of(site);
+    std::string text = dump(site_head_json(site));
+    text.back() = ',';  // in place of the closing brace
+    text += "\"stack\":[";
+    for (const Frame* frame : stack.frames) {
+      text += frame_text(*frame);
+      text += ',';
+    }
+    if (!stack.frames.empty()) text.pop_back();
+    text += "],";
+    text += std::string_view(dump(site_tail_json(stack.python, history))).substr(1);
+    return text;
+  }
+
+ private:
+  const std::string& frame_text(const Frame& frame) {
+    const auto [known, is_new] = frames_.try_emplace(&frame);
+    if (is_new) known->second = dump(frame_json(frame));
+    return known->second;
+  }
+
+  Symbolizer& symbolizer_;
+  std::unordered_map<const Frame*, std::string> frames_;
+};
 
 // Members and elements one a line, commas where they belong.
 class Writer {
@@ -189,12 +221,12 @@ class Writer {
 
   void member(const char* key, const Json& value) { begin(key) << dump(value); }
 
-  template <class Items, class ToJson>
-  void list(const char* key, const Items& items, ToJson to_json) {
+  template <class Items, class ToText>
+  void list(const char* key, const Items& items, const ToText& to_text) {
     begin(key) << '[';
     bool first = true;
     for (const auto& item : items) {
-      out_ << (first ? "\n  " : ",\n  ") << dump(to_json(item));
+      out_ << (first ? "\n  " : ",\n  ") << to_text(item);
       first = false;
     }
     out_ << (first ? "]" : "\n]");
@@ -257,14 +289,16 @@ void write_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
   Writer writer(out);
   const Json head = report_head(snapshot);
   for (const auto& [key, value] : head.items()) writer.member(key.c_str(), value);
-  writer.list("timeline", snapshot.timeline, point_json);
-  const auto as_it_is = [](const Json& value) -> const Json& { return value; };
-  writer.list("threads", report_threads(snapshot), as_it_is);
-  writer.list("modules", report_modules(snapshot), as_it_is);
+  writer.list("timeline", snapshot.timeline,
+              [](const TimelinePoint& point) { return dump(point_json(point)); });
+  writer.list("threads", report_threads(snapshot), dump);
+  writer.list("modules", report_modules(snapshot), dump);
   std::vector<const SiteHistory*> history(snapshot.sites.size(), nullptr);
   for (const SiteHistory& of_site : snapshot.history) history[of_site.site_index] = &of_site;
+  symbolizer.prepare([](const Site&) { return true; });
+  SiteTexts texts(symbolizer);
   writer.list("sites", snapshot.sites, [&](const Site& site) {
-    return site_json(site, history[static_cast<size_t>(&site - snapshot.sites.data())], symbolizer);
+    return texts(site, history[static_cast<size_t>(&site - snapshot.sites.data())]);
   });
   writer.member("warnings", symbolizer.warnings());
   writer.member("damage", snapshot.damage);

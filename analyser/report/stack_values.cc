@@ -47,31 +47,41 @@ StackCounts& StackCounts::operator+=(const StackCounts& other) {
   return *this;
 }
 
+std::vector<StackCounts> site_counts(const Snapshot& snapshot) {
+  std::vector<StackCounts> counts(snapshot.sites.size());
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const Site& site = snapshot.sites[i];
+    if (site.mapping) continue;
+    counts[i] = {site.alloc_count, site.alloc_bytes, site.live_count, site.live_bytes,
+                 site.peak_count,  site.peak_bytes,  0};
+  }
+  for (const SiteGrowth& site : site_growth(snapshot)) {
+    if (site.growth_bytes <= 0 || snapshot.sites[site.site_index].mapping) continue;
+    counts[site.site_index].growth_bytes = static_cast<uint64_t>(site.growth_bytes);
+  }
+  return counts;
+}
+
+const char* instead_of_stack(const Site& site) {
+  return site.overflow ? "[call sites without a record]" : "[no stack]";
+}
+
 std::vector<CountedStack> counted_stacks(const Snapshot& snapshot, Symbolizer& symbolizer,
                                          bool native) {
-  std::vector<uint64_t> growth(snapshot.sites.size(), 0);
-  for (const SiteGrowth& site : site_growth(snapshot)) {
-    if (site.growth_bytes > 0) growth[site.site_index] = static_cast<uint64_t>(site.growth_bytes);
-  }
+  const std::vector<StackCounts> of_site = site_counts(snapshot);
+  symbolizer.prepare([](const Site& site) { return !site.mapping; });
   // Sites that differ in frames of the interpreter alone come together.
-  std::map<std::pair<std::vector<const Frame*>, bool>, StackCounts> counts;
+  std::map<std::pair<std::vector<const Frame*>, std::string>, StackCounts> counts;
   for (size_t i = 0; i < snapshot.sites.size(); ++i) {
     const Site& site = snapshot.sites[i];
     if (site.mapping) continue;
     const SiteStack whole = symbolizer.stack_of(site);
     auto frames = native ? whole.frames : without_interpreter(whole);
-    const bool overflow = frames.empty() && site.overflow;
-    counts[{std::move(frames), overflow}] +=
-        {site.alloc_count, site.alloc_bytes, site.live_count, site.live_bytes,
-         site.peak_count,  site.peak_bytes,  growth[i]};
+    std::string instead = frames.empty() ? instead_of_stack(site) : "";
+    counts[{std::move(frames), std::move(instead)}] += of_site[i];
   }
   std::vector<CountedStack> stacks;
-  for (const auto& [key, sum] : counts) {
-    CountedStack stack{key.first, "", sum};
-    if (key.first.empty())
-      stack.instead = key.second ? "[call sites without a record]" : "[no stack]";
-    stacks.push_back(std::move(stack));
-  }
+  for (const auto& [key, sum] : counts) stacks.push_back({key.first, key.second, sum});
   std::stable_sort(stacks.begin(), stacks.end(), [](const CountedStack& a, const CountedStack& b) {
     return a.counts.live_bytes > b.counts.live_bytes;
   });

@@ -37,6 +37,12 @@ struct StackCounts {
   StackCounts& operator+=(const StackCounts& other);
 };
 
+// Of each of Snapshot::sites; none of mappings.
+std::vector<StackCounts> site_counts(const Snapshot& snapshot);
+
+// What stands for the stack of a call site that has none.
+const char* instead_of_stack(const Site& site);
+
 struct CountedStack {
   std::vector<const Frame*> frames;  // leaf first; they hold as long as the symbolizer
   std::string instead;               // without frames: what to show, "[no stack]"

@@ -20,7 +20,7 @@ std::unique_ptr<ElfFile> ElfFile::open(const std::string& path) {
   struct stat status {};
   Elf* elf = nullptr;
   if (kReady && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-    elf = elf_begin(fd, ELF_C_READ, nullptr);
+    elf = elf_begin(fd, ELF_C_READ_MMAP, nullptr);
   }
   if (elf == nullptr || elf_kind(elf) != ELF_K_ELF) {
     elf_end(elf);

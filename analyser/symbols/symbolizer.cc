@@ -1,14 +1,14 @@
 #include "symbols/symbolizer.h"
 
 #include <algorithm>
-#include <optional>
+#include <numeric>
+#include <thread>
+#include <tuple>
 
+#include "reader/distinct.h"
 #include "reader/names.h"
-#include "symbols/debug_files.h"
-#include "symbols/demangle.h"
-#include "symbols/dwarf_index.h"
+#include "symbols/module_symbols.h"
 #include "symbols/python_lines.h"
-#include "symbols/symbol_table.h"
 
 namespace mla {
 
@@ -16,44 +16,24 @@ namespace {
 
 constexpr uint64_t kFirstAddress = 0x1000;  // below it: marks, see format::PcMark
 
+unsigned usual_threads() {
+  // More open each module once more each, for a share of the addresses that gets smaller.
+  constexpr unsigned kMost = 8;
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kMost);
+}
+
+bool is_mark(const StackNode& at) { return at.pc < kFirstAddress; }
+
 }  // namespace
-
-class Symbolizer::Module {
- public:
-  Module(const ModuleInfo& info, const std::vector<std::string>& directories)
-      : files_(open_module_files(info, directories)) {
-    for (const ElfFile* file : {files_.debug.get(), files_.main.get()}) {
-      if (file != nullptr && symbols_.empty()) symbols_ = SymbolTable(*file);
-    }
-    ElfFile* file = files_.with_dwarf();
-    if (file != nullptr && file->dwarf() != nullptr) dwarf_.emplace(file->dwarf());
-  }
-
-  const std::string& warning() const { return files_.warning; }
-
-  std::vector<Frame> frames_at(uint64_t address) {
-    const std::string symbol = demangle(symbols_.name_at(address));
-    std::vector<Frame> frames;
-    if (dwarf_) frames = dwarf_->frames_at(address, symbol);
-    if (frames.empty()) {
-      frames.emplace_back();
-      frames.back().function = symbol;
-    }
-    return frames;
-  }
-
- private:
-  ModuleFiles files_;
-  SymbolTable symbols_;
-  std::optional<DwarfIndex> dwarf_;
-};
 
 Symbolizer::Symbolizer(const Snapshot& snapshot, SymbolOptions options)
     : snapshot_(snapshot),
-      directories_(std::move(options.debug_directories)),
+      options_(std::move(options)),
       modules_(snapshot.modules.size()),
+      warned_(snapshot.modules.size()),
       of_node_(snapshot.nodes.size(), nullptr) {
-  directories_.emplace_back("/usr/lib/debug");
+  options_.debug_directories.emplace_back("/usr/lib/debug");
+  if (options_.threads == 0) options_.threads = usual_threads();
 }
 
 Symbolizer::~Symbolizer() = default;
@@ -77,13 +57,73 @@ void Symbolizer::take_files_of(Symbolizer& before) {
   }
 }
 
-Symbolizer::Module& Symbolizer::module(uint32_t index) {
-  std::unique_ptr<Module>& module = modules_[index];
+size_t Symbolizer::CodeHash::operator()(const Code& code) const {
+  return hash_of(code.asked, code.module);
+}
+
+Symbolizer::Code Symbolizer::code_of(const StackNode& at) const {
+  // A return address may be the first of the next line, or of the next function.
+  return {at.module, is_mark(at) || at.exact_pc ? at.pc : at.pc - 1};
+}
+
+void Symbolizer::warn(uint32_t module, const std::string& warning) {
+  if (!warning.empty() && !warned_[module]) warnings_.push_back(warning);
+  warned_[module] = true;
+}
+
+std::vector<Frame> Symbolizer::frames_at(const Code& code, uint64_t pc) {
+  std::unique_ptr<ModuleSymbols>& module = modules_[code.module];
   if (!module) {
-    module = std::make_unique<Module>(snapshot_.modules[index], directories_);
-    if (!module->warning().empty()) warnings_.push_back(module->warning());
+    module =
+        std::make_unique<ModuleSymbols>(snapshot_.modules[code.module], options_.debug_directories);
+    warn(code.module, module->warning());
   }
-  return *module;
+  std::vector<Frame> frames = module->frames_of(code.asked, pc);
+  if (options_.progress) options_.progress(frames_.size(), 0);
+  return frames;
+}
+
+void Symbolizer::prepare(const std::function<bool(const Site&)>& wanted) {
+  // Of millions of nodes each is looked up once, here.
+  std::unordered_map<Code, uint32_t, CodeHash> known;
+  std::vector<CodeAddress> addresses;
+  std::vector<std::pair<uint32_t, uint32_t>> nodes;  // with the index of its address
+  std::vector<bool> seen(snapshot_.nodes.size());
+  for (const Site& site : snapshot_.sites) {
+    if (!wanted(site)) continue;
+    for (uint32_t node = site.native; node != 0 && !seen[node];
+         node = snapshot_.nodes[node].parent) {
+      seen[node] = true;
+      const StackNode& at = snapshot_.nodes[node];
+      if (at.kind != NodeKind::kNative || at.module == 0 || is_mark(at)) continue;
+      const Code code = code_of(at);
+      if (of_node_[node] != nullptr || (!frames_.empty() && frames_.contains(code))) continue;
+      const auto [entry, added] = known.emplace(code, static_cast<uint32_t>(addresses.size()));
+      if (added) addresses.push_back({code.module, code.asked, at.pc});
+      nodes.emplace_back(node, entry->second);
+    }
+  }
+  std::vector<uint32_t> order(addresses.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&addresses](uint32_t a, uint32_t b) {
+    return std::tie(addresses[a].module, addresses[a].asked) <
+           std::tie(addresses[b].module, addresses[b].asked);
+  });
+  std::vector<CodeAddress> sorted;
+  sorted.reserve(order.size());
+  for (const uint32_t index : order) sorted.push_back(addresses[index]);
+  SymbolBatch batch = symbolise(snapshot_.modules, options_.debug_directories, sorted,
+                                options_.threads, options_.progress);
+  frames_.reserve(frames_.size() + sorted.size());
+  std::vector<const std::vector<Frame>*> found(sorted.size());
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    const Code code{sorted[i].module, sorted[i].asked};
+    found[order[i]] = &frames_.emplace(code, std::move(batch.frames[i])).first->second;
+  }
+  for (const auto& [node, index] : nodes) of_node_[node] = found[index];
+  for (uint32_t module = 0; module < batch.warnings.size(); ++module) {
+    if (!batch.warnings[module].empty()) warn(module, batch.warnings[module]);
+  }
 }
 
 const std::vector<Frame>& Symbolizer::python_frames_of(const StackNode& at) {
@@ -110,25 +150,15 @@ const std::vector<Frame>& Symbolizer::frames_of(uint32_t node) {
     of_node_[node] = &python_frames_of(at);
     return *of_node_[node];
   }
-  const bool mark = at.pc < kFirstAddress;
-  // A return address may be the first of the next line, or of the next function.
-  const uint64_t asked = mark || at.exact_pc ? at.pc : at.pc - 1;
-  const auto [entry, added] = frames_.try_emplace({at.module, asked});
+  const Code code = code_of(at);
+  const auto [entry, added] = frames_.try_emplace(code);
   std::vector<Frame>& frames = entry->second;
-  if (added) {
-    if (at.module != 0 && !mark) {
-      const ModuleInfo& info = snapshot_.modules[at.module];
-      frames = module(at.module).frames_at(asked - info.bias);
-      for (Frame& frame : frames) {
-        frame.module = info.path;
-        frame.pc = at.pc;
-        frame.module_offset = asked - info.bias;
-      }
-    } else {
-      Frame& frame = frames.emplace_back();
-      if (mark) frame.function = mark_name(at.pc);
-      frame.pc = at.pc;
-    }
+  if (added && at.module != 0 && !is_mark(at)) {
+    frames = frames_at(code, at.pc);
+  } else if (added) {
+    Frame& frame = frames.emplace_back();
+    if (is_mark(at)) frame.function = mark_name(at.pc);
+    frame.pc = at.pc;
   }
   of_node_[node] = &frames;
   return frames;

@@ -5,22 +5,29 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "reader/snapshot.h"
 #include "symbols/frame.h"
 #include "symbols/site_stack.h"
+#include "symbols/symbol_batch.h"
 
 namespace mla {
 
 struct SymbolOptions {
   // Searched before /usr/lib/debug for .build-id/xx/yyyy.debug.
-  std::vector<std::string> debug_directories;
+  std::vector<std::string> debug_directories = {};
+  unsigned threads = 0;               // at most; 0: as many as there are processors, up to 8
+  SymbolProgress progress = nullptr;  // told how far it is; may be null
 };
+
+class ModuleSymbols;
 
 class Symbolizer {
  public:
@@ -33,6 +40,9 @@ class Symbolizer {
   // Takes over the files that `before` has opened for an earlier snapshot of the same recording:
   // reading one again takes from milliseconds to seconds. `before` is of no use afterwards.
   void take_files_of(Symbolizer& before);
+  // Symbolises the stacks of all sites that `wanted` says, by several threads where they are many.
+  // Never needed: what was not prepared is found when it is asked for.
+  void prepare(const std::function<bool(const Site&)>& wanted);
 
   // The frames of one node, innermost inlined function first, the function itself last. At least
   // one; its function is empty if no name is known. A mark of the unwinder is one frame of no
@@ -49,15 +59,27 @@ class Symbolizer {
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  class Module;
-  Module& module(uint32_t index);
+  struct Code {
+    uint32_t module;
+    uint64_t asked;
+    bool operator==(const Code&) const = default;
+  };
+  struct CodeHash {
+    size_t operator()(const Code& code) const;
+  };
+
+  // What frames_of(node) looks up: of a return address the instruction before it.
+  Code code_of(const StackNode& at) const;
+  std::vector<Frame> frames_at(const Code& code, uint64_t pc);
+  void warn(uint32_t module, const std::string& warning);
   const std::vector<Frame>& python_frames_of(const StackNode& at);
 
   const Snapshot& snapshot_;
-  std::vector<std::string> directories_;
-  std::vector<std::unique_ptr<Module>> modules_;
-  // Many nodes are one address under different callers: (module, address asked for).
-  std::map<std::pair<uint32_t, uint64_t>, std::vector<Frame>> frames_;
+  SymbolOptions options_;
+  std::vector<std::unique_ptr<ModuleSymbols>> modules_;  // those that were asked for one by one
+  std::vector<bool> warned_;                             // by module
+  // Many nodes are one address under different callers.
+  std::unordered_map<Code, std::vector<Frame>, CodeHash> frames_;
   std::map<std::pair<uint32_t, uint64_t>, std::vector<Frame>> python_frames_;  // (code, offset)
   std::vector<const std::vector<Frame>*> of_node_;
   std::vector<std::string> warnings_;

@@ -22,6 +22,7 @@ add_executable(analyser_tests
   ${CMAKE_CURRENT_LIST_DIR}/analyser_report_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_status_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_stacks_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/analyser_symbol_batch_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_symbols_test.cc)
 find_package(nlohmann_json REQUIRED)
 target_include_directories(analyser_tests PRIVATE ${CMAKE_CURRENT_LIST_DIR}/..)

@@ -73,38 +73,40 @@ TEST(HtmlPage, NeedsAPlaceForData) {
   EXPECT_EQ(out.str(), "");
 }
 
-Frame frame(const std::string& function, FrameKind kind = FrameKind::kNative) {
-  Frame result;
-  result.function = function;
-  result.file = function + ".c";
-  result.line = 7;
-  result.kind = kind;
-  return result;
-}
-
 TEST(HtmlStacks, StandOnceAndShareTheirOuterFrames) {
-  const Frame main = frame("main");
-  const Frame work = frame("work", FrameKind::kPython);
-  const Frame again = frame("work", FrameKind::kPython);  // the same by another address
-  const Frame leaf = frame("malloc");
-  HtmlStacks stacks;
-  const uint32_t first = stacks.stack({&leaf, &work, &main});
-  EXPECT_EQ(stacks.stack({&leaf, &again, &main}), first);
-  EXPECT_EQ(stacks.stack({&main}), 1U);
-  EXPECT_EQ(stacks.stack({}), 0U);
-  const uint32_t other = stacks.stack({&leaf, &main});
+  Snapshot snapshot;
+  snapshot.modules.resize(1);
+  snapshot.python_codes = {{}, {"work.py", "work", 7, format::PythonLines::kNone, ""}};
+  snapshot.nodes = {{}, {0x401001, 0, 0, false}, {0x402001, 1, 0, false}};
+  for (const uint64_t offset : {2U, 4U}) {  // the same line by two instructions
+    snapshot.nodes.push_back({offset, 0, 0, false, NodeKind::kPython, true, 1});
+  }
+  const auto site = [](uint32_t native, uint32_t python) {
+    Site result;
+    result.native = native;
+    result.python = python;
+    return result;
+  };
+  Symbolizer symbolizer(snapshot);
+  HtmlStacks stacks(snapshot, symbolizer);
+  const uint32_t first = stacks.whole(site(2, 3));
+  EXPECT_EQ(stacks.whole(site(2, 4)), first);
+  EXPECT_EQ(stacks.brief(site(2, 4)), first);
+  EXPECT_EQ(stacks.whole(site(0, 3)), 1U);
+  EXPECT_EQ(stacks.whole(site(0, 0)), 0U);
+  const uint32_t other = stacks.whole(site(2, 0));
   EXPECT_NE(other, first);
   ordered_json document;
   stacks.write(document);
-  EXPECT_EQ(document["stacks"]["parent"], (std::vector<uint32_t>{0, 0, 1, 2, 1}));
-  EXPECT_EQ(document["stacks"]["frame"], (std::vector<uint32_t>{0, 1, 2, 3, 3}));
+  EXPECT_EQ(document["stacks"]["parent"], (std::vector<uint32_t>{0, 0, 1, 2, 0, 4}));
+  EXPECT_EQ(document["stacks"]["frame"], (std::vector<uint32_t>{0, 1, 2, 3, 2, 3}));
   EXPECT_EQ(document["strings"][0], "");
   const ordered_json& frames = document["frames"];
-  EXPECT_EQ(frames["kind"], (std::vector<int>{0, 0, 2, 0}));
-  EXPECT_EQ(frames["plumbing"], (std::vector<int>{0, 0, 0, 1}));
-  EXPECT_EQ(document["strings"][frames["function"][2].get<size_t>()], "work");
-  EXPECT_EQ(document["strings"][frames["file"][2].get<size_t>()], "work.c");
-  EXPECT_EQ(frames["line"][2], 7);
+  EXPECT_EQ(frames["kind"], (std::vector<int>{0, 2, 0, 0}));
+  EXPECT_EQ(document["strings"][frames["function"][1].get<size_t>()], "work");
+  EXPECT_EQ(document["strings"][frames["file"][1].get<size_t>()], "work.py");
+  EXPECT_EQ(frames["line"][1], 7);
+  EXPECT_EQ(document["strings"][frames["function"][3].get<size_t>()], "0x402001");
 }
 
 Snapshot sample() {

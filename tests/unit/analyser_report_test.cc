@@ -184,6 +184,37 @@ TEST(ReportFolded, EqualLinesAreAddedAndSeparatorsReplaced) {
   EXPECT_EQ(folded_of(snapshot, StackValue::kLive), "a:b?.so+0x1000;a:b?.so+0x2000 850000064\n");
 }
 
+// ' ' sorts before the ';' between frames, '<' behind it.
+TEST(ReportFolded, LinesAreSortedByTheirBytes) {
+  Snapshot snapshot;
+  snapshot.modules.resize(1);
+  snapshot.python_codes.resize(1);
+  snapshot.nodes.resize(1);
+  const auto add = [&snapshot](const char* function, uint32_t parent) {
+    PythonCode& code = snapshot.python_codes.emplace_back();
+    code.function = function;
+    StackNode& node = snapshot.nodes.emplace_back();
+    node.parent = parent;
+    node.kind = NodeKind::kPython;
+    node.code = static_cast<uint32_t>(snapshot.python_codes.size() - 1);
+    Site& site = snapshot.sites.emplace_back();
+    site.python = static_cast<uint32_t>(snapshot.nodes.size() - 1);
+    site.live_bytes = site.python;
+    return site.python;
+  };
+  add("ab<int>", add("ab<int>", 0));
+  add("z", add("ab", 0));
+  add("ab (x)", 0);
+  add("b", 2);
+  EXPECT_EQ(folded_of(snapshot, FoldedValue::kLive),
+            "ab 3\n"
+            "ab (x) 5\n"
+            "ab;z 4\n"
+            "ab<int> 1\n"
+            "ab<int>;ab<int> 2\n"
+            "ab<int>;ab<int>;b 6\n");
+}
+
 TEST(ReportText, FirstTheProcessThenTheMemoryThenTheSites) {
   const std::string text = text_of(sample());
   EXPECT_EQ(text.rfind("python3 run_server.py bad \xef\xbf\xbd byte?\n"

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 
-from bench_lib import configurations, document, machine, rounds, tables, workloads
+from bench_lib import configurations, document, machine, reports, rounds, tables, workloads
 
 DESCRIPTION = """Measures what recording costs: runs real programs with no profiler, with mla and
 with the profiler of heaptrack, jemalloc and gperftools (each where installed), every one once a
@@ -29,7 +29,12 @@ def parse(argv, root):
     parser.add_argument("--quick", action="store_true",
                         help="little work and one round: shows that it works, not what it costs")
     parser.add_argument("--list", action="store_true", help="what can be measured here")
+    parser.add_argument("--reports", nargs=argparse.REMAINDER, metavar="COMMAND",
+                        help="instead: record this command by mla and heaptrack, and measure what "
+                             "the reports of both cost (the last option)")
     options = parser.parse_args(argv)
+    if options.reports is not None and not options.reports:
+        parser.error("--reports wants a command")
     options.build = os.path.abspath(options.build)
     if options.quick:
         options.rounds = 1
@@ -67,6 +72,9 @@ def write(path, content):
 
 
 def measure_all(options, parser, directory):
+    if options.reports:
+        reports.measure(options.build, directory, options.reports, options.rounds)
+        return 0
     scale = QUICK_SCALE if options.quick else 1
     found_configurations = configurations.all_configurations(options.build)
     found_workloads = workloads.all_workloads(options.build, directory, scale)
