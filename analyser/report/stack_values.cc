@@ -49,10 +49,7 @@ StackCounts& StackCounts::operator+=(const StackCounts& other) {
 
 std::vector<CountedStack> counted_stacks(const Snapshot& snapshot, Symbolizer& symbolizer,
                                          bool native) {
-  std::vector<uint64_t> growth(snapshot.sites.size(), 0);
-  for (const SiteGrowth& site : site_growth(snapshot)) {
-    if (site.growth_bytes > 0) growth[site.site_index] = static_cast<uint64_t>(site.growth_bytes);
-  }
+  const std::vector<std::optional<int64_t>> growth = growth_after_start(snapshot);
   // Sites that differ in frames of the interpreter alone come together.
   std::map<std::pair<std::vector<const Frame*>, bool>, StackCounts> counts;
   for (size_t i = 0; i < snapshot.sites.size(); ++i) {
@@ -62,8 +59,13 @@ std::vector<CountedStack> counted_stacks(const Snapshot& snapshot, Symbolizer& s
     auto frames = native ? whole.frames : without_interpreter(whole);
     const bool overflow = frames.empty() && site.overflow;
     counts[{std::move(frames), overflow}] +=
-        {site.alloc_count, site.alloc_bytes, site.live_count, site.live_bytes,
-         site.peak_count,  site.peak_bytes,  growth[i]};
+        {site.alloc_count,
+         site.alloc_bytes,
+         site.live_count,
+         site.live_bytes,
+         site.peak_count,
+         site.peak_bytes,
+         static_cast<uint64_t>(std::max<int64_t>(growth[i].value_or(0), 0))};
   }
   std::vector<CountedStack> stacks;
   for (const auto& [key, sum] : counts) {
