@@ -93,7 +93,7 @@ const timeOf = (data: BenchData, one: Configuration): Measured | undefined =>
 const memoryText = (data: BenchData, n: number): string =>
   data.judged.memory === "integral" ? `${bytes(n)} s` : bytes(n);
 const timeText = (data: BenchData, n: number): string =>
-  data.judged.time === "metric" ? n.toPrecision(4) : n < 1 ? `${(1000 * n).toFixed(0)} ms` : `${n.toFixed(2)} s`;
+  data.judged.time === "metric" ? n.toPrecision(4) : n < 1 ? `${(1000 * n).toFixed(n < 0.01 ? 2 : 0)} ms` : `${n.toFixed(2)} s`;
 function percentage(part: number | null): string {
   if (part === null) return "";
   const text = (100 * part).toFixed(1).replace("-0.0", "0.0");
@@ -193,6 +193,7 @@ function paretoSection(data: BenchData): HTMLElement {
       points,
       xText: (n) => timeText(data, n),
       yText: (n) => memoryText(data, n),
+      yBase: 2,
     }),
     h(
       "p",
