@@ -101,6 +101,16 @@ void report(const Options& options) {
   write(options, snapshot, symbolizer, *out);
 }
 
+void require_recording(const Options& options) {
+  if (!options.recording.empty()) return;
+  if (!options.html.empty()) {
+    throw Error("mla report --html",
+                options.html + " was taken as the name of the page, and no recording is given",
+                "name both: mla report --html report.html " + options.html);
+  }
+  throw Error("mla report", "RECORDING is required", "see mla report --help");
+}
+
 void exclude_all(CLI::Option& option, const std::vector<CLI::Option*>& others) {
   for (CLI::Option* other : others) {
     if (other != &option) option.excludes(other);
@@ -124,8 +134,7 @@ void add_report(CLI::App& app, int& exit_code) {
       .add_option(
           "RECORDING", options->recording,
           "A recording, a core file that holds one, or the\npid of a running or dead process")
-      ->type_name("FILE|PID")
-      ->required();
+      ->type_name("FILE|PID");
   CLI::Option* json = command.add_flag("--json", options->json, "Print JSON, all call sites");
   CLI::Option* html = command
                           .add_option("--html", options->html,
@@ -170,6 +179,7 @@ void add_report(CLI::App& app, int& exit_code) {
       ->type_name("FILE")
       ->excludes(html);
   command.callback([options, value, &exit_code] {
+    require_recording(*options);
     if (value->count() > 0 && !(options->exported && is_of_stacks(*options->exported))) {
       throw Error("--value", "says what an export of stacks adds up, and there is none",
                   "give --pprof, --folded or --speedscope, too");

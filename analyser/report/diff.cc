@@ -235,6 +235,7 @@ Diff diff_moments(const Snapshot& snapshot, uint64_t from_ns, uint64_t to_ns, Si
   const Moment now(snapshot, to);
   diff.unnoted.most = {then.most_of_others(), now.most_of_others()};
   diff.unnoted.bytes = difference(diff.b.live_bytes, diff.a.live_bytes);
+  std::optional<size_t> arenas;  // the row of the mappings CPython keeps small objects in
   for (uint32_t i = 0; i < snapshot.sites.size(); ++i) {
     const auto a = then.of(i);
     const auto b = now.of(i);
@@ -242,15 +243,17 @@ Diff diff_moments(const Snapshot& snapshot, uint64_t from_ns, uint64_t to_ns, Si
       ++diff.unnoted.sites;
       continue;
     }
-    DiffRow row;
-    row.match = {MatchKind::kSame, {i}, {i}};
+    const bool arena = is_python_arena(snapshot, snapshot.sites[i]);
+    DiffRow& row = arena && arenas ? diff.rows[*arenas] : diff.rows.emplace_back();
+    if (arena) arenas = static_cast<size_t>(&row - diff.rows.data());
+    row.match.a.push_back(i);
+    row.match.b.push_back(i);
     row.a.mapping = row.b.mapping = snapshot.sites[i].mapping;
-    row.a.live_bytes = a->live_bytes;
-    row.a.live_count = a->live_count;
-    row.b.live_bytes = b->live_bytes;
-    row.b.live_count = b->live_count;
+    row.a.live_bytes += a->live_bytes;
+    row.a.live_count += a->live_count;
+    row.b.live_bytes += b->live_bytes;
+    row.b.live_count += b->live_count;
     if (!row.b.mapping) diff.unnoted.bytes -= difference(b->live_bytes, a->live_bytes);
-    diff.rows.push_back(std::move(row));
   }
   sort_rows(diff, order);
   return diff;

@@ -10,6 +10,7 @@
 #include "report/html_stacks.h"
 #include "report/json.h"
 #include "report/verdict_text.h"
+#include "series/growth.h"
 
 namespace mla {
 
@@ -48,6 +49,8 @@ Json sites_json(const Snapshot& snapshot, HtmlStacks& stacks) {
   add("live_se", [](const Site& s) { return std::round(s.live_se); });
   add("samples", [](const Site& s) { return s.samples; });
   add("first_seen_s", [](const Site& s) { return seconds(s.first_seen_ns); });
+  sites["growth"] = column(growth_after_start(snapshot),
+                           [](const auto& bytes) { return bytes ? Json(*bytes) : Json(); });
   return sites;
 }
 
@@ -134,11 +137,12 @@ Json verdict_of(const HtmlFindings& findings) {
   return verdict;
 }
 
-Json growing_json(const HtmlFindings& findings) {
-  return column(findings.verdict.sites, [](const SiteVerdict& one) {
+Json growing_json(const Snapshot& snapshot, const HtmlFindings& findings) {
+  return column(findings.verdict.sites, [&snapshot](const SiteVerdict& one) {
     Json site = verdict_json(one.verdict, TimeUnit::kHours);
     site["site"] = one.site_index;
     site["growth_share"] = one.growth_share;
+    site["live_words"] = live_words(snapshot, one);
     return site;
   });
 }
@@ -180,7 +184,7 @@ Json html_model(const Snapshot& snapshot, Symbolizer& symbolizer, const HtmlFind
   document["verdict"] = verdict_of(findings);
   document["verdict_series"] = {{"t_s", findings.verdict.series.t_s},
                                 {"live_bytes", findings.verdict.series.live_bytes}};
-  document["growing"] = growing_json(findings);
+  document["growing"] = growing_json(snapshot, findings);
   document["ledger"] = ledger_json(snapshot, findings);
   document["ledger_history"] = ledger_history_json(snapshot);
   document["timeline"] = html_timeline(snapshot);
@@ -190,6 +194,8 @@ Json html_model(const Snapshot& snapshot, Symbolizer& symbolizer, const HtmlFind
   HtmlStacks stacks(snapshot, symbolizer);
   document["sites"] = sites_json(snapshot, stacks);
   document["history"] = history_json(snapshot);
+  const GrowthSpan span = growth_span(snapshot);
+  document["growth_s"] = {seconds(span.from_ns), seconds(span.to_ns)};
   stacks.write(document);
   document["warnings"] = symbolizer.warnings();
   document["damage"] = snapshot.damage;

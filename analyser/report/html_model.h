@@ -35,6 +35,7 @@ struct HtmlFindings {
 //   sites      columns; `stack` with every frame, `brief` without the interpreter's own: innermost
 //              nodes of the trie
 //   history    columns site (index into sites), t_s, live_bytes: in order of site, then of time
+//   growth_s   the time that sites.growth is of; null there: not known (series/growth.h)
 //   timeline, ledger_history, threads: columns
 //   verdict, verdict_series, growing, ledger: what `mla leaks` and `mla why` say
 nlohmann::ordered_json html_model(const Snapshot& snapshot, Symbolizer& symbolizer,

@@ -15,12 +15,19 @@ struct LinedSite {
   double mean_bytes = 0;  // of an allocation
 };
 
-// Pairs of indexes: as many as the shorter list has elements. Both lists are sorted by lines, hold
-// no vector twice, and all vectors are of one length. Of lists of one length the pairs are those of
-// equal index. Else they are those of least cost: the lines by which the distance changes from one
-// pair to the next, starting from 0, and for each pair whose allocations differ in size 4 lines
-// and 8 more for each factor of two, up to 40. nullopt if two choices cost the same, or there are
-// too many to look at.
+// Whether the mean sizes differ by less than a factor of two.
+bool sizes_agree(const LinedSite& a, const LinedSite& b);
+
+// Pairs of indexes. Both lists are sorted by lines, hold no vector twice, and all vectors are of
+// one length. What pairs cost: the lines by which the distance changes from one pair to the next,
+// starting from 0, and for each pair whose allocations differ in size 4 lines and 8 more for each
+// factor of two, up to 40.
+//
+// Of lists of one length the pairs are those of equal index. But where the sizes of some of them do
+// not agree, those of least cost may take their place, which leave as many of both lists without a
+// partner, each at 20 lines: only if they cost less both with the distances and without.
+// Else there are as many pairs as the shorter list has elements, those of least cost. nullopt if
+// two choices cost the same, or there are too many to look at.
 std::optional<std::vector<std::pair<size_t, size_t>>> pair_lines(const std::vector<LinedSite>& a,
                                                                  const std::vector<LinedSite>& b);
 

@@ -239,7 +239,9 @@ std::vector<const Entry*> list(const std::map<LineVector, Entry>& entries) {
 void match_group(const Group& group, bool vague, std::vector<SiteMatch>& matches, SiteMatch& left) {
   const std::vector<const Entry*> a = list(group.a);
   const std::vector<const Entry*> b = list(group.b);
-  const auto pairs = pair_lines(lines_of(group.a), lines_of(group.b));
+  const std::vector<LinedSite> lines_a = lines_of(group.a);
+  const std::vector<LinedSite> lines_b = lines_of(group.b);
+  const auto pairs = pair_lines(lines_a, lines_b);
   if (!pairs) {
     SiteMatch& together = matches.emplace_back();
     together.kind = MatchKind::kFunctions;
@@ -247,20 +249,36 @@ void match_group(const Group& group, bool vague, std::vector<SiteMatch>& matches
     for (const Entry* entry : b) append(together.b, entry->sites);
     return;
   }
+  const bool all_paired = pairs->size() == a.size() && pairs->size() == b.size();
   std::vector<bool> taken[2] = {std::vector<bool>(a.size()), std::vector<bool>(b.size())};
   for (const auto& [i, k] : *pairs) {
+    // Of several lines of code that was changed an equal one may be another one.
+    const bool fits = (a.size() == 1 && b.size() == 1) || sizes_agree(lines_a[i], lines_b[k]);
     const MatchKind kind = vague                    ? MatchKind::kFunctions
+                           : !fits                  ? MatchKind::kNearest
                            : a[i]->all == b[k]->all ? MatchKind::kSame
-                           : a.size() == b.size()   ? MatchKind::kMoved
+                           : all_paired             ? MatchKind::kMoved
                                                     : MatchKind::kNearest;
     matches.push_back({kind, a[i]->sites, b[k]->sites});
     taken[0][i] = taken[1][k] = true;
   }
+  // Of what both have left it is known that it is not each other: its names would say that it is.
+  const bool known = pairs->size() < a.size() && pairs->size() < b.size() && !pairs->empty();
   for (size_t i = 0; i < a.size(); ++i) {
-    if (!taken[0][i]) append(left.a, a[i]->sites);
+    if (taken[0][i]) continue;
+    if (known) {
+      matches.push_back({MatchKind::kOnlyA, a[i]->sites, {}});
+    } else {
+      append(left.a, a[i]->sites);
+    }
   }
   for (size_t i = 0; i < b.size(); ++i) {
-    if (!taken[1][i]) append(left.b, b[i]->sites);
+    if (taken[1][i]) continue;
+    if (known) {
+      matches.push_back({MatchKind::kOnlyB, {}, b[i]->sites});
+    } else {
+      append(left.b, b[i]->sites);
+    }
   }
 }
 

@@ -6,10 +6,10 @@
 //   of lines) its line is part of it, of a Python function the line within the function, and so is
 //   the offset of code without a name. Elsewhere lines may have moved.
 // - Sites that differ in nothing but such lines are put in order of these lines and paired in that
-//   order if there are as many in both recordings. Of more in one of them, those are paired that
-//   differ least in the size of their allocations and in the distance of their lines, as if lines
-//   had been put in or taken out (line_pairs.h). If two pairings are as good as each other there is
-//   no telling: they stay together as one match.
+//   order if there are as many in both recordings and the sizes of their allocations agree. Else
+//   those are paired that differ least in these sizes and in the distance of their lines, as if
+//   lines had been put in or taken out (line_pairs.h). If two pairings are as good as each other
+//   there is no telling: they stay together as one match.
 // - The mappings that CPython keeps its small objects in are one match.
 // - What is left is compared by the names of its functions alone: without files, parameters,
 //   template arguments, the standard library's frames and the interpreter's.
@@ -26,7 +26,7 @@ namespace mla {
 enum class MatchKind : uint8_t {
   kSame,       // functions and lines
   kMoved,      // functions; lines have moved
-  kNearest,    // the same, and one recording has more such sites than the other
+  kNearest,    // the same, and some have no partner, or the sizes of allocations do not agree
   kFunctions,  // functions; lines are not known, or which became which cannot be told
   kNames,      // names of functions alone
   kOnlyA,

@@ -48,16 +48,19 @@ StackCounts& StackCounts::operator+=(const StackCounts& other) {
 }
 
 std::vector<StackCounts> site_counts(const Snapshot& snapshot) {
+  const std::vector<std::optional<int64_t>> growth = growth_after_start(snapshot);
   std::vector<StackCounts> counts(snapshot.sites.size());
   for (size_t i = 0; i < counts.size(); ++i) {
     const Site& site = snapshot.sites[i];
     if (site.mapping) continue;
-    counts[i] = {site.alloc_count, site.alloc_bytes, site.live_count, site.live_bytes,
-                 site.peak_count,  site.peak_bytes,  0};
-  }
-  for (const SiteGrowth& site : site_growth(snapshot)) {
-    if (site.growth_bytes <= 0 || snapshot.sites[site.site_index].mapping) continue;
-    counts[site.site_index].growth_bytes = static_cast<uint64_t>(site.growth_bytes);
+    const int64_t grown = std::max<int64_t>(growth[i].value_or(0), 0);
+    counts[i] = {site.alloc_count,
+                 site.alloc_bytes,
+                 site.live_count,
+                 site.live_bytes,
+                 site.peak_count,
+                 site.peak_bytes,
+                 static_cast<uint64_t>(grown)};
   }
   return counts;
 }

@@ -17,8 +17,9 @@ enum class StackValue {
   kLive,       // bytes alive
   kAllocated,  // bytes ever allocated
   kPeak,       // bytes alive when the process was at its peak
-  kGrowth,     // of live bytes, from the first to the last point of the site's history, when above
-               // 0; a lower bound: only sites that were among the largest have a history
+  kGrowth,     // by which the site grew after starting up, when above 0: growth_after_start
+               // (series/growth.h), as on the page. Only the largest sites have a history: a lower
+               // bound. At the end all of it may be freed
 };
 
 // "live", "allocated", "peak", "growth".

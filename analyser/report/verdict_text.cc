@@ -156,6 +156,34 @@ nlohmann::ordered_json verdict_json(const SeriesVerdict& v, TimeUnit unit) {
   return j;
 }
 
+double freed_share(const Site& site) {
+  return site.alloc_count == 0
+             ? 0
+             : static_cast<double>(site.freed_count) / static_cast<double>(site.alloc_count);
+}
+
+std::string live_words(const Snapshot& snapshot, const SiteVerdict& one) {
+  const Site& site = snapshot.sites[one.site_index];
+  const auto in_blocks = [&site](uint64_t bytes, uint64_t count) {
+    return "live " + human_bytes(bytes) + " in " +
+           counted(count, site.mapping ? "mapping" : "block");
+  };
+  if (site.live_count == 0 && one.cohorts) {
+    uint64_t bytes = 0;
+    uint64_t count = 0;
+    for (const Cohort& cohort : snapshot.census.sites[*one.cohorts].cohorts) {
+      bytes += cohort.live_bytes;
+      count += cohort.live;
+    }
+    if (count > 0) {
+      return in_blocks(bytes, count) + " at " +
+             human_seconds(static_cast<double>(snapshot.census.t_ns) / 1e9) + ", all freed since";
+    }
+  }
+  return in_blocks(site.live_bytes, site.live_count) + ", " +
+         percent(static_cast<uint64_t>(freed_share(site) * 1000), 1000) + " freed again";
+}
+
 nlohmann::ordered_json cohorts_json(const SiteCohorts& site) {
   nlohmann::ordered_json cohorts = nlohmann::json::array();
   for (const Cohort& c : site.cohorts) {

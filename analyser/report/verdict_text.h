@@ -8,6 +8,7 @@
 
 #include "reader/snapshot.h"
 #include "report/chart.h"
+#include "verdict/process_verdict.h"
 #include "verdict/verdict.h"
 
 namespace mla {
@@ -35,6 +36,13 @@ void write_chart(std::ostream& out, std::span<const double> t_s, std::span<const
 // verdict, probability, reason, rate_bytes_per_hour {value, low, high}, detectable_bytes_per_hour,
 // model and the rest; docs/analyse.md names them. Rates are null for a series without times.
 nlohmann::ordered_json verdict_json(const SeriesVerdict& v, TimeUnit unit);
+
+// Of the blocks ever allocated there, from 0 to 1.
+double freed_share(const Site& site);
+
+// What it holds; of a program that frees all at its end, what it held at the last census: "live
+// 1.2 MiB in 14 blocks at 24.5 s, all freed since".
+std::string live_words(const Snapshot& snapshot, const SiteVerdict& one);
 
 // The cohorts of a call site: from_s, to_s, allocated (null: not known), live, live_bytes of each.
 nlohmann::ordered_json cohorts_json(const SiteCohorts& site);

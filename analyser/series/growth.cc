@@ -42,6 +42,32 @@ std::vector<SiteGrowth> site_growth(const Snapshot& snapshot) {
   return all;
 }
 
+GrowthSpan growth_span(const Snapshot& snapshot) {
+  GrowthSpan span{snapshot.last_ns / 4, 0};
+  for (const SiteHistory& history : snapshot.history) {
+    if (!history.points.empty()) span.to_ns = std::max(span.to_ns, history.points.back().t_ns);
+  }
+  if (span.to_ns <= span.from_ns) span.to_ns = snapshot.last_ns;
+  return span;
+}
+
+std::vector<std::optional<int64_t>> growth_after_start(const Snapshot& snapshot) {
+  const uint64_t from_ns = growth_span(snapshot).from_ns;
+  std::vector<std::optional<int64_t>> growth(snapshot.sites.size());
+  for (const SiteHistory& history : snapshot.history) {
+    const auto first =
+        std::find_if(history.points.begin(), history.points.end(),
+                     [from_ns](const SiteHistoryPoint& point) { return point.t_ns >= from_ns; });
+    if (first == history.points.end() || history.site_index >= growth.size()) continue;
+    const bool is_new = snapshot.sites[history.site_index].first_seen_ns > from_ns;
+    const SiteHistoryPoint& last = history.points.back();
+    if (!is_new && first->t_ns == last.t_ns) continue;
+    growth[history.site_index] =
+        static_cast<int64_t>(last.live_bytes - (is_new ? 0 : first->live_bytes));
+  }
+  return growth;
+}
+
 std::vector<double> live_mib_on_grid(const Snapshot& snapshot) {
   const std::vector<TimelinePoint>& points = snapshot.timeline;
   if (points.size() < 2 || points.front().t_ns >= points.back().t_ns) return {};

@@ -158,6 +158,30 @@ class Builds(DiffTest):
         self.assertEqual([site["change_bytes"] for site in changed], [120000])
         self.assertEqual(functions(changed[0]["stack_b"])[:2], ["leak", "main"])
 
+    def test_a_leak_where_another_line_was(self):
+        text = """#include <stdlib.h>
+void *volatile keep[1000];
+int kept;
+__attribute__((noinline)) void work(int i) {
+  if (i < 10) keep[kept++] = malloc(%d);
+  if (i < %d) keep[kept++] = malloc(%d);
+}
+int main(void) {
+  for (int i = 0; i < 500; ++i) work(i);
+}
+"""
+        recordings = []
+        for name, values in (("a", (100, 10, 200)), ("b", (200, 500, 10000))):
+            source = self.path(name, "p.c")
+            with open(source, "w", encoding="utf-8") as out:
+                out.write(text % values)
+            program = self.path(name, "p")
+            subprocess.run(["cc", "-g", "-O1", "-fno-builtin", source, "-o", program], check=True)
+            recordings.append(self.record(name, program))
+        changed = self.changed(self.json(*recordings))
+        self.assertEqual([(site["change_bytes"], site["match"]) for site in changed],
+                         [(5000000, "only_b"), (-1000, "only_a")])
+
     def test_one_build_twice_under_two_allocators(self):
         program = self.build("one")
         a = self.record("a", program, "100000")

@@ -30,6 +30,7 @@ class Usage(CommandLineTest):
             (["run", "--allocator", "foo", "--", "true"], ["no allocator", "jemalloc"]),
             (["run", "--allocator", "/nonexistent.so", "--", "true"], ["no such library"]),
             (["report"], ["RECORDING is required"]),
+            (["report", "--html", "4711"], ["4711 was taken as the name of the page"]),
             (["report", "--bogus", "x"], ["--bogus", "unknown option"]),
             (["report", "a", "b"], ["unexpected argument"]),
             (["report", "--json", "--top", "3", "x"], ["excludes"]),

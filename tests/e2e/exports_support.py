@@ -67,10 +67,12 @@ def totals(path):
     """What exports of each value must add up to, by the JSON report."""
     document = json.loads(report("--json", path))
     growth = 0
+    begin = document["recording"]["duration_s"] / 4
     for site in document["sites"]:
-        points = site["history"]
-        if site["kind"] == "heap" and len(points) > 1:
-            growth += max(0, points[-1]["live_bytes"] - points[0]["live_bytes"])
+        points = [point for point in site["history"] if point["t_s"] >= begin]
+        if site["kind"] == "heap" and points:
+            new = site["first_seen_s"] > begin
+            growth += max(0, points[-1]["live_bytes"] - (0 if new else points[0]["live_bytes"]))
     of = document["totals"]
     return {"live": of["live_bytes"], "allocated": of["alloc_bytes"],
             "peak": of["peak_snapshot_bytes"], "growth": growth}

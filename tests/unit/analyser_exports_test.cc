@@ -156,7 +156,12 @@ TEST(ExportPprof, TotalsAndOrder) {
 
 TEST(ExportPprof, OtherValuesAreTypesOfTheirOwn) {
   Snapshot snapshot = chain(3);
-  snapshot.history = {{0, {{0, 100, 1}, {kSecond, 300, 3}}}, {1, {{0, 900, 1}, {kSecond, 200, 3}}}};
+  snapshot.last_ns = 4 * kSecond;  // the first is starting up
+  snapshot.history = {
+      {0, {{kSecond / 2, 50, 1}, {kSecond, 100, 1}, {3 * kSecond, 300, 3}}},
+      {1, {{kSecond, 900, 1}, {3 * kSecond, 200, 3}}},
+      {2, {{kSecond / 2, 0, 1}, {kSecond, 5000, 1}}},
+  };
   PprofOptions options;
   options.value = StackValue::kPeak;
   EXPECT_EQ(decoded(pprof_of(snapshot, options).bytes).total(5), 21);

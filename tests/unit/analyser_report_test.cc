@@ -206,7 +206,7 @@ TEST(ReportFolded, LinesAreSortedByTheirBytes) {
   add("z", add("ab", 0));
   add("ab (x)", 0);
   add("b", 2);
-  EXPECT_EQ(folded_of(snapshot, FoldedValue::kLive),
+  EXPECT_EQ(folded_of(snapshot, StackValue::kLive),
             "ab 3\n"
             "ab (x) 5\n"
             "ab;z 4\n"

@@ -82,7 +82,7 @@ TEST(SymbolBatch, SameReports) {
     std::ostringstream folded;
     Symbolizer symbolizer(snapshot, {.threads = threads});
     write_json(json, snapshot, symbolizer);
-    write_folded(folded, snapshot, symbolizer, FoldedValue::kLive);
+    write_folded(folded, snapshot, symbolizer, StackValue::kLive);
     if (first_json.empty()) first_json = json.str();
     if (first_folded.empty()) first_folded = folded.str();
     EXPECT_EQ(json.str(), first_json) << threads;

@@ -181,6 +181,34 @@ TEST(SiteMatch, BareFunctions) {
   EXPECT_EQ(bare_function("main"), "main");
 }
 
+TEST(SiteMatch, ALeakAmongAsManyLines) {
+  Recording a;
+  Recording b;
+  // One line was taken out, and one that leaks put in: the lines that are left are others.
+  a.site({{"a.py", "f", 5}}, 1'000, 10);
+  a.site({{"a.py", "f", 6}}, 2'000, 10);
+  b.site({{"a.py", "f", 5}}, 2'000, 10);
+  b.site({{"a.py", "f", 6}}, 5'000'000, 500);
+  EXPECT_EQ(rows(compare(a, b)),
+            (Lines{"nearest: 2000 -> 2000", "only_a: 1000 -> 0", "only_b: 0 -> 5000000"}));
+}
+
+TEST(SiteMatch, OtherSizesOfAsManyLines) {
+  Recording a;
+  Recording b;
+  a.site({{"a.py", "f", 5}}, 1'000, 10);
+  a.site({{"a.py", "f", 6}}, 2'000, 10);
+  // Nothing else fits the one that is larger; that it is the same line proves nothing.
+  b.site({{"a.py", "f", 5}}, 1'000, 10);
+  b.site({{"a.py", "f", 6}}, 5'000'000, 500);
+  EXPECT_EQ(rows(compare(a, b)), (Lines{"nearest: 2000 -> 5000000", "same: 1000 -> 1000"}));
+  // Many lines between them, and somewhat larger blocks, take no pair apart.
+  Recording far;
+  far.site({{"a.py", "f", 5}}, 1'500, 10);
+  far.site({{"a.py", "f", 300}}, 4'000, 10);
+  EXPECT_EQ(rows(compare(a, far)), (Lines{"nearest: 2000 -> 4000", "same: 1000 -> 1500"}));
+}
+
 TEST(LinePairs, TooManyToLookAt) {
   std::vector<LinedSite> few(3000);
   std::vector<LinedSite> many(6000);
@@ -284,6 +312,24 @@ TEST(Moments, WhatWasNotNotedIsSaid) {
   EXPECT_EQ(diff.unnoted.bytes, 30);
   EXPECT_EQ(diff.unnoted.most, (std::array<uint64_t, 2>{100, 1000}));
   EXPECT_EQ(diff.rows.size(), 255U);
+}
+
+TEST(Moments, ArenasOfPythonAreOneRow) {
+  Recording recording;
+  Snapshot& snapshot = recording.snapshot();
+  snapshot.process.python_version = "3.11.2";
+  snapshot.modules[0].path = "/usr/bin/python3.11";
+  for (uint32_t i = 0; i < 2; ++i) {
+    recording.site({{"a.py", "f" + std::to_string(i), i + 1}}, 2 << 20, 2);
+    snapshot.sites[i].mapping = true;
+    snapshot.history.push_back(
+        {i, {{2 * kSecond, (1 + i) << 20, 1 + i}, {6 * kSecond, 2 << 20, 2}}});
+  }
+  recording.site({{"a.py", "g", 9}}, 500, 1);
+  snapshot.history.push_back({2, {{2 * kSecond, 300, 1}, {6 * kSecond, 500, 1}}});
+  const Diff diff = diff_moments(snapshot, 2 * kSecond, 6 * kSecond, SiteOrder::kLive);
+  EXPECT_EQ(rows(diff), (Lines{"same: 300 -> 500", "same: 3145728 -> 4194304"}));
+  EXPECT_EQ(diff.rows[0].match.b, (std::vector<uint32_t>{0, 1}));
 }
 
 TEST(DiffJson, FollowsItsSchema) {

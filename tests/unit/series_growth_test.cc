@@ -32,6 +32,28 @@ TEST(SiteGrowth, RateAndGrowthLargestFirst) {
   EXPECT_DOUBLE_EQ(growth[1].rate_Bps, -100);
 }
 
+TEST(GrowthAfterStart, EndsBeforeTheEndFreesIt) {
+  Snapshot snapshot;
+  snapshot.last_ns = 40 * kSecond;
+  snapshot.sites.resize(5);  // live now: nothing
+  snapshot.sites[2].first_seen_ns = 20 * kSecond;
+  snapshot.sites[3].first_seen_ns = 5 * kSecond;
+  snapshot.history = {
+      history(0, {{kSecond, 10, 1}, {10 * kSecond, 100, 1}, {39 * kSecond, 9000, 9}}),
+      history(1, {{kSecond, 10, 1}, {9 * kSecond, 100, 1}}),
+      history(2, {{30 * kSecond, 700, 1}}),
+      history(3, {{30 * kSecond, 700, 1}}),
+  };
+  const GrowthSpan span = growth_span(snapshot);
+  EXPECT_EQ(span.from_ns, 10 * kSecond);
+  EXPECT_EQ(span.to_ns, 39 * kSecond);
+  EXPECT_EQ(
+      growth_after_start(snapshot),
+      (std::vector<std::optional<int64_t>>{8900, std::nullopt, 700, std::nullopt, std::nullopt}));
+  snapshot.history.clear();
+  EXPECT_EQ(growth_span(snapshot).to_ns, 40 * kSecond);
+}
+
 TEST(LiveMibOnGrid, InterpolatesUnevenPoints) {
   Snapshot snapshot;
   for (const uint64_t second : {1, 2, 9}) {

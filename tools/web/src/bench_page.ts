@@ -93,7 +93,7 @@ const timeOf = (data: BenchData, one: Configuration): Measured | undefined =>
 const memoryText = (data: BenchData, n: number): string =>
   data.judged.memory === "integral" ? `${bytes(n)} s` : bytes(n);
 const timeText = (data: BenchData, n: number): string =>
-  data.judged.time === "metric" ? n.toPrecision(4) : n < 1 ? `${(1000 * n).toFixed(0)} ms` : `${n.toFixed(2)} s`;
+  data.judged.time === "metric" ? n.toPrecision(4) : n < 1 ? `${(1000 * n).toFixed(n < 0.01 ? 2 : 0)} ms` : `${n.toFixed(2)} s`;
 function percentage(part: number | null): string {
   if (part === null) return "";
   const text = (100 * part).toFixed(1).replace("-0.0", "0.0");
@@ -103,7 +103,8 @@ function percentage(part: number | null): string {
 function resultSection(data: BenchData): HTMLElement {
   const element = section("Result", "result");
   const { recommended } = data;
-  const title = recommended ? `${recommended.name}: less ${recommended.gain}` : "No difference worth having is shown";
+  const undecided = data.configurations.some((one) => one.memory === "too_few_rounds" || one.time === "too_few_rounds");
+  const title = undecided && !recommended ? "Too few rounds to decide" : recommended ? `${recommended.name}: less ${recommended.gain}` : "No difference worth having is shown";
   append(
     element,
     h(
@@ -111,6 +112,7 @@ function resultSection(data: BenchData): HTMLElement {
       { class: `verdict ${recommended ? "good" : ""}` },
       h("p", { class: "headline" }, title),
       recommended ? h("p", {}, h("code", {}, recommended.command_line)) : null,
+      undecided ? h("p", {}, "Nothing is decided by fewer than 5 rounds.") : null,
     ),
   );
   if (data.trade_offs.length) {
@@ -165,7 +167,8 @@ function memorySection(data: BenchData): HTMLElement {
       "p",
       { class: "note" },
       `Of each configuration the run whose ${data.judged.memory} memory is in the middle: all processes of the ` +
-        "command, shared pages divided among them (PSS), swapped ones included.",
+        "command, shared pages divided among them (PSS), swapped ones included. The line joins samples: of a short " +
+        "command it may miss the peak between two of them.",
     ),
   );
   return element;
@@ -190,6 +193,7 @@ function paretoSection(data: BenchData): HTMLElement {
       points,
       xText: (n) => timeText(data, n),
       yText: (n) => memoryText(data, n),
+      yBase: 2,
     }),
     h(
       "p",

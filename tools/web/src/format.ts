@@ -32,6 +32,10 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
-// Of an axis: without parts that are zero.
-export const axisDuration = (seconds: number): string =>
-  seconds < 100 ? `${+seconds.toFixed(3)} s` : duration(seconds).replace(/ 0 (s|min|h)$/, "");
+// Of an axis: short, so that labels do not touch; minutes as m:ss.
+export function axisDuration(seconds: number): string {
+  if (seconds < 60) return `${+seconds.toFixed(3)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+  return duration(seconds).replace(/ 0 (min|h)$/, "");
+}

@@ -14,6 +14,7 @@ export interface SeriesVerdict {
 export interface Growing extends SeriesVerdict {
   site: number;
   growth_share: number;
+  live_words: string;
 }
 
 export interface Held {
@@ -121,8 +122,9 @@ export interface Report {
     | "samples"
     | "first_seen_s",
     Column
-  >;
+  > & { growth: (number | null)[] };
   history: { site: Column; t_s: Column; live_bytes: Column };
+  growth_s: [number, number];
   warnings: string[];
   damage: string[];
 }
@@ -271,17 +273,26 @@ export class Model extends Stacks<Report> {
     return t1 > t0 ? v0 + ((v1 - v0) * (t - t0)) / (t1 - t0) : v0;
   }
 
-  growth(site: number, range: TimeRange): number | null {
+  // What a site last held that now holds nothing, as after a leak that was freed at the end.
+  lastHeld(site: number): { t: number; bytes: number } | null {
+    const range = this.historyAt.get(site);
+    if (!range || this.data.sites.live_count[site] > 0) return null;
+    const { t_s, live_bytes } = this.data.history;
+    const last = range[1] - 1;
+    return live_bytes[last] > 0 ? { t: t_s[last], bytes: live_bytes[last] } : null;
+  }
+
+  // null, for the range: none is chosen, and growth is that of --value growth.
+  growth(site: number, range: TimeRange | null): number | null {
+    if (range === null) return this.data.sites.growth[site];
     const from = this.liveAt(site, range.from);
     const to = this.liveAt(site, range.to);
     return from === null || to === null ? null : to - from;
   }
 
-  // What growth is shown of while nothing is selected: all but the first quarter, which is starting
-  // up, and of a leak where the verdict took its rate.
-  defaultRange(): TimeRange {
-    const { verdict } = this.data;
-    const segment = verdict.verdict === "leak" ? (verdict.segment_s?.[0] ?? 0) : 0;
-    return { from: Math.max(this.end / 4, segment), to: this.end };
+  // What growth is shown of while nothing is chosen.
+  get defaultRange(): TimeRange {
+    const [from, to] = this.data.growth_s;
+    return { from, to };
   }
 }

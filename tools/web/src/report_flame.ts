@@ -44,7 +44,7 @@ export class ReportFlame {
   }
 
   private shown(): TimeRange {
-    return this.range ?? this.model.defaultRange();
+    return this.range ?? this.model.defaultRange;
   }
 
   private values(metric: string): (number | null)[] {
@@ -52,8 +52,7 @@ export class ReportFlame {
     if (metric === "allocated") return sites.alloc_bytes;
     if (metric === "peak") return sites.peak_bytes;
     if (metric === "live") return sites.live_bytes;
-    const range = this.shown();
-    return sites.id.map((_, site) => this.model.growth(site, range));
+    return sites.id.map((_, site) => this.model.growth(site, this.range));
   }
 
   private explain(metric: string, tree: FlameTree): string {

@@ -10,7 +10,7 @@ export class ReportSites {
 
   constructor(private readonly model: Model) {
     const { sites } = model.data;
-    const growth = (site: number): number | null => model.growth(site, this.shown());
+    const growth = (site: number): number | null => model.growth(site, this.range);
     this.table = new SiteTable({
       model,
       kind: "report",
@@ -44,7 +44,7 @@ export class ReportSites {
   }
 
   private shown(): TimeRange {
-    return this.range ?? this.model.defaultRange();
+    return this.range ?? this.model.defaultRange;
   }
 
   private note(shown: number, filtered: boolean): string {

@@ -12,6 +12,7 @@ export interface ScatterOptions {
   points: ScatterPoint[];
   xText: (x: number) => string;
   yText: (y: number) => string;
+  yBase: 2 | 10;  // ticks are round in powers of two, or of ten
 }
 
 const WIDTH = 900;
@@ -30,18 +31,28 @@ function svg(tag: string, attributes: Record<string, string | number>, text = ""
   return element;
 }
 
-export function scatter({ label, points, xText, yText }: ScatterOptions): Element {
+// From 0 in round steps: 1, 2 or 5 times a power of ten, or a power of two.
+function ticks(most: number, base: 2 | 10): number[] {
+  const least = most / TICKS;
+  const power = base ** Math.floor(Math.log(least) / Math.log(base) + 1e-9);
+  const step = power * ((base === 2 ? [1, 2] : [1, 2, 5, 10]).find((n) => n * power >= least) ?? base);
+  return Array.from({ length: Math.floor(most / step + 1e-9) + 1 }, (_, i) => i * step);
+}
+
+export function scatter({ label, points, xText, yText, yBase }: ScatterOptions): Element {
   const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "scatter", role: "img", "aria-label": label });
   const mostX = Math.max(...points.map(({ x }) => x)) * 1.05 || 1;
   const mostY = Math.max(...points.map(({ y }) => y)) * 1.1 || 1;
   const left = (x: number): number => LEFT + (x / mostX) * (WIDTH - LEFT - RIGHT);
   const top = (y: number): number => HEIGHT - BOTTOM - (y / mostY) * (HEIGHT - TOP - BOTTOM);
-  for (let i = 0; i <= TICKS; ++i) {
-    const x = (mostX * i) / TICKS;
-    const y = (mostY * i) / TICKS;
+  for (const y of ticks(mostY, yBase)) {
     root.append(
       svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: top(y), y2: top(y), class: "grid" }),
       svg("text", { x: LEFT - 8, y: top(y) + 4, "text-anchor": "end" }, yText(y)),
+    );
+  }
+  for (const x of ticks(mostX, 10)) {
+    root.append(
       svg("line", { x1: left(x), x2: left(x), y1: TOP, y2: HEIGHT - BOTTOM, class: "grid" }),
       svg("text", { x: left(x), y: HEIGHT - BOTTOM + 20, "text-anchor": "middle" }, xText(x)),
     );

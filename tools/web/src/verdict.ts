@@ -118,7 +118,7 @@ function siteLine(model: Model, site: number, badge: string, facts: string, show
     h("span", { class: `badge ${badge === "leak" ? "bad" : "warn"}` }, badge),
     button(model.nameOf(site), () => showSite(site), { class: "link", title: "Show its stack" }),
     h("span", { class: "source" }, model.placeOf(site)),
-    h("span", { class: "facts" }, `live ${bytes(model.data.sites.live_bytes[site])}${facts}`),
+    h("span", { class: "facts" }, facts),
   );
 }
 
@@ -134,18 +134,24 @@ function growing(model: Model, showSite: (site: number) => void): HTMLElement {
   for (const one of all.slice(0, SHOWN)) {
     const share = one.growth_share > 0 ? `, ${percent(one.growth_share, 1)} of the growth` : "";
     const speed = one.rate_bytes_per_hour ? `, ${rate(one.rate_bytes_per_hour.value)}` : "";
-    append(list, siteLine(model, one.site, one.verdict, speed + share, showSite));
+    append(list, siteLine(model, one.site, one.verdict, one.live_words + speed + share, showSite));
   }
   append(element, list);
   if (all.length > SHOWN) append(element, h("p", { class: "note" }, `${counted(all.length - SHOWN, "more call site")}.`));
   return element;
 }
 
+function liveWords(model: Model, site: number): string {
+  const held = model.lastHeld(site);
+  if (held) return `live ${bytes(held.bytes)} at ${duration(held.t)}, all freed since`;
+  return `live ${bytes(model.data.sites.live_bytes[site])}`;
+}
+
 // Where no site could be judged: those that are larger than they were.
 function grewMost(model: Model, showSite: (site: number) => void): HTMLElement | null {
-  const range = model.defaultRange();
+  const range = model.defaultRange;
   const grown = model.data.sites.id
-    .map((_, site) => ({ site, growth: model.growth(site, range) ?? 0 }))
+    .map((_, site) => ({ site, growth: model.growth(site, null) ?? 0 }))
     .filter(({ growth }) => growth > 0)
     .sort((a, b) => b.growth - a.growth)
     .slice(0, UNJUDGED_SHOWN);
@@ -153,7 +159,7 @@ function grewMost(model: Model, showSite: (site: number) => void): HTMLElement |
   const span = `from ${duration(range.from)} to ${duration(range.to)}`;
   const list = h("ol", { "aria-label": `Grew most ${span}` });
   for (const { site, growth } of grown) {
-    append(list, siteLine(model, site, "grew most", `, ${bytes(growth)} more ${span}`, showSite));
+    append(list, siteLine(model, site, "grew most", `${liveWords(model, site)}, ${bytes(growth)} more ${span}`, showSite));
   }
   return list;
 }
