@@ -251,6 +251,9 @@ class Push(harness.Case):
                 ([], "--parca"), (["--pyroscope", "ftp://x"], "address"),
                 (["--pyroscope", "http://"], "address"), (["--pyroscope", "@/nowhere"], "/nowhere"),
                 (["--pyroscope", "http://x?a=b"], "address"),
+                (["--pyroscope", "http://user:pa/ssW0rd@localhost:1"], "%2F"),
+                (["--parca", "http://user:ssW0rd"], "address"),
+                (["--parca", "http://x:70000"], "address"),
                 (["--pyroscope", "http://x", "--parca", "http://x"], "excludes"),
                 (["--parca", "http://x", "--tenant", "a"], "--pyroscope"),
                 (["--parca", "http://x", "--label", "a"], "NAME=VALUE"),
@@ -265,6 +268,7 @@ class Push(harness.Case):
             self.assertEqual((done.returncode, done.stdout), (2, ""), arguments)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
             self.assertIn(word, done.stderr, arguments)
+            self.assertNotIn("ssW0rd", done.stderr)
 
 
 if __name__ == "__main__":
