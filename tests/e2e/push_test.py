@@ -27,6 +27,7 @@ class Server:
     def __init__(self):
         self.statuses = [200]
         self.headers = {}
+        self.promised = 0  # bytes of an answer that never come all
         self.requests = []
         self.closed = threading.Event()
         server = self
@@ -43,6 +44,14 @@ class Server:
                     return
                 if status == -1:
                     self.connection.shutdown(2)
+                    return
+                if server.promised:
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(server.promised))
+                    self.end_headers()
+                    self.wfile.write(b"x" * min(server.promised, 1 << 18))
+                    if server.promised > 1 << 30:
+                        server.closed.wait()
                     return
                 self.send_response(status)
                 for name, value in server.headers.items():
@@ -169,6 +178,17 @@ class Push(harness.Case):
             self.assertIn(words.decode().strip(), done.stderr, "the server's own words")
         self.server.statuses = [401]
         self.assertIn("--tenant", self.push(support.record_python(self)).stderr)
+
+    def test_the_status_counts_however_the_answer_ends(self):
+        recording = support.record_python(self)
+        for promised in (1 << 20, 1 << 40):  # broken off, and endless
+            self.server.promised = promised
+            for status, code in ((200, 0), (400, 2)):
+                self.server.statuses = [status]
+                self.server.requests = []
+                done = self.push(recording)
+                self.assertEqual((done.returncode, len(self.server.requests)), (code, 1))
+                self.assertEqual("HTTP status 400" in done.stderr, status == 400, done.stderr)
 
     def test_no_server(self):
         self.server.close()
