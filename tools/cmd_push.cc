@@ -206,7 +206,7 @@ void add_push(CLI::App& app, int& exit_code) {
       ->check(positive_number());
   command.add_option("--timeout", options->time_limit_s, "Seconds an attempt may take (10)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.1, 3600.0));
+      ->check(number_between(0.1, 3600.0));
   command.add_flag("--dry-run", options->dry_run, "Send nothing; print what would be sent");
   command.callback([options, &exit_code] {
     push(*options);

@@ -15,6 +15,7 @@
 #include "reader/reader.h"
 #include "report/units.h"
 #include "terminal.h"
+#include "validators.h"
 
 namespace mla {
 namespace {
@@ -172,7 +173,7 @@ void add_py(CLI::App& app, int& exit_code) {
       .add_option("--timeout", options->timeout_s,
                   "Wait so long for the process to take part (default: 10)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.1, 86400.0));
+      ->check(number_between(0.1, 86400.0));
   command.callback([options, &exit_code] { exit_code = py(*options); });
 }
 

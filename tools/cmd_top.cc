@@ -92,7 +92,7 @@ void add_top(CLI::App& app, int& exit_code) {
   command
       .add_option("--interval", options->top.interval_s, "Seconds between two looks (1; from 0.1)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(static_cast<double>(kLeastInterval) / 1000, 3600.0));
+      ->check(number_between(static_cast<double>(kLeastInterval) / 1000, 3600.0));
   command.add_flag("--once", options->once, "Print one screen as text, and end");
   command.callback([options, &exit_code] {
     if (options->top.recording.empty() == options->top.name.empty()) {

@@ -179,7 +179,7 @@ void add_watch(CLI::App& app, int& exit_code) {
   command
       .add_option("--timeout", settings.time_limit_s, "Seconds an attempt to notify may take (10)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.1, 3600.0));
+      ->check(number_between(0.1, 3600.0));
   command.add_flag("--dry-run", settings.dry_run,
                    "Send and store nothing; print what would be sent");
   command.callback([options, &command, &exit_code] {

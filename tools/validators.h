@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <sstream>
 #include <string>
 
 namespace mla {
@@ -22,6 +23,20 @@ inline CLI::Validator positive_number() {
             const bool positive =
                 CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value > 0;
             return positive ? std::string() : "'" + text + "' is not a number above 0";
+          },
+          ""};
+}
+
+// `least` and `most` are shown as "%g" does.
+inline CLI::Validator number_between(double least, double most) {
+  return {[least, most](const std::string& text) {
+            double value = 0;
+            const bool between =
+                CLI::detail::lexical_cast(text, value) && value >= least && value <= most;
+            if (between) return std::string();
+            std::ostringstream why;
+            why << "'" << text << "' is not a number from " << least << " to " << most;
+            return why.str();
           },
           ""};
 }

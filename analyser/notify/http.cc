@@ -12,8 +12,9 @@ constexpr size_t kAnswerBytes = 64 * 1024;  // more of an answer is not read
 
 size_t take_answer(char* bytes, size_t size, size_t count, void* answer) {
   auto& text = *static_cast<std::string*>(answer);
-  text.append(bytes, std::min(size * count, kAnswerBytes - text.size()));
-  return size * count;
+  const size_t taken = std::min(size * count, kAnswerBytes - text.size());
+  text.append(bytes, taken);
+  return taken;  // fewer than there are: libcurl ends the transfer
 }
 
 int stop_when_aborted(void* aborted, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -61,13 +62,15 @@ HttpAnswer http_post(const HttpRequest& request, double time_limit_s,
   api.easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_when_aborted);
   api.easy_setopt(curl, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&aborted));
   const CURLcode code = api.easy_perform(curl);
-  if (code != CURLE_OK) {
+  // A status that came is the answer, however its body ends: what was accepted is not sent again.
+  api.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+  if (code != CURLE_OK && answer.status < 200) {  // 1xx: the answer has yet to come
+    answer.status = 0;
     answer.outcome = Outcome::kTryAgain;
     answer.why = api.easy_strerror(code);  // not curl's own message: it may name the address
     answer.timed_out_or_unreachable = is_passing(code);
     return answer;
   }
-  api.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
   answer.outcome = judge_status(answer.status);
   if (answer.outcome != Outcome::kSent) answer.why = "HTTP status " + std::to_string(answer.status);
   curl_off_t wait = 0;

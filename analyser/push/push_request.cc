@@ -96,6 +96,17 @@ HttpRequest to_parca(const PushTarget& target, const PushLabels& labels,
   return request;
 }
 
+// "host", "host:port" or "[address]:port", the port a number.
+bool is_host(const std::string& host) {
+  const size_t name = host.starts_with('[') ? host.find(']') : 0;
+  if (host.empty() || name == std::string::npos) return false;
+  const size_t colon = host.find(':', name);
+  if (colon == std::string::npos) return true;
+  const std::string port = host.substr(colon + 1);
+  return colon > 0 && !port.empty() && port.size() <= 5 &&
+         std::all_of(port.begin(), port.end(), is_digit) && std::stoul(port) <= 65535;
+}
+
 }  // namespace
 
 void add_label(PushLabels& labels, const std::string& text) {
@@ -128,7 +139,14 @@ PushLabels fit_labels(const PushLabels& labels) {
 void check_push(const PushTarget& target, const PushLabels& labels) {
   const std::string option = target.server == PushServer::kPyroscope ? "--pyroscope" : "--parca";
   const bool address = target.url.starts_with("https://") || target.url.starts_with("http://");
-  if (!address || host_of(target.url).empty() ||
+  // The authority ends at the first '/': a password with one in it would be taken for a path and
+  // a port, and be shown as such.
+  const size_t slash = address ? target.url.find('/', target.url.find("://") + 3) : 0;
+  if (address && slash != std::string::npos && target.url.find('@', slash) != std::string::npos) {
+    throw Error(option, "there is an @ behind the first / of the address",
+                "write / and @ of a user and password as %2F and %40");
+  }
+  if (!address || !is_host(host_of(target.url)) ||
       target.url.find_first_of("?# \r\n") != std::string::npos) {
     throw Error(option, "this is not the address of a server",
                 "give one such as http://localhost:4040, or @FILE with one in it");

@@ -67,12 +67,27 @@ constexpr Range kNarrow[] = {
     {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x2064}, {0x20d0, 0x20ff}, {0x302a, 0x302d},
     {0x3099, 0x309a}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0xe0100, 0xe01ef}};
 
+// What moves the cursor, C0 and C1, and what makes text read in another order than it stands in
+// (https://www.unicode.org/reports/tr9/, 2).
+constexpr Range kControls[] = {{0x0, 0x1f},      {0x7f, 0x9f},     {0x61c, 0x61c},
+                               {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2066, 0x2069}};
+
 template <size_t kCount>
 bool is_in(const Range (&ranges)[kCount], uint32_t code) {
   const auto* after =
       std::upper_bound(std::begin(ranges), std::end(ranges), code,
                        [](uint32_t c, const Range& range) { return c < range.first; });
   return after != std::begin(ranges) && code <= std::prev(after)->last;
+}
+
+// The code of the well-formed sequence of that length the text begins with, or its first byte.
+uint32_t code_of(std::string_view text, size_t length) {
+  uint32_t code = static_cast<unsigned char>(text[0]);
+  if (length > 1) code &= 0x7fU >> length;
+  for (size_t i = 1; i < length; ++i) {
+    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  }
+  return code;
 }
 
 struct Character {
@@ -83,11 +98,7 @@ struct Character {
 // Takes one character off the front; a byte that is none counts as one.
 Character take_character(std::string_view& text) {
   const size_t length = std::max<size_t>(sequence_length(text), 1);
-  uint32_t code = static_cast<unsigned char>(text[0]);
-  if (length > 1) code &= 0x7fU >> length;
-  for (size_t i = 1; i < length; ++i) {
-    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
-  }
+  const uint32_t code = code_of(text, length);
   text.remove_prefix(length);
   if (code < kNarrow[0].first) return {length, 1};
   if (is_in(kNarrow, code)) return {length, 0};
@@ -112,16 +123,17 @@ std::string valid_utf8(std::string_view bytes) {
 }
 
 std::string printable(std::string_view bytes) {
-  std::string result = valid_utf8(bytes);
-  for (char& c : result) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) c = '?';
-  }
-  // C1 control characters, U+0080 to U+009F, move the cursor too.
-  for (size_t i = 0; i + 1 < result.size(); ++i) {
-    if (result[i] == '\xc2' && static_cast<unsigned char>(result[i + 1]) < 0xa0) {
-      result.replace(i, 2, "?");
+  const std::string valid = valid_utf8(bytes);
+  std::string result;
+  result.reserve(valid.size());
+  for (std::string_view rest = valid; !rest.empty();) {
+    const size_t length = sequence_length(rest);
+    if (is_in(kControls, code_of(rest, length))) {
+      result += '?';
+    } else {
+      result += rest.substr(0, length);
     }
+    rest.remove_prefix(length);
   }
   return result;
 }

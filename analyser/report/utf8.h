@@ -10,7 +10,8 @@ namespace mla {
 // Valid UTF-8: every byte that is not part of a well-formed sequence becomes U+FFFD.
 std::string valid_utf8(std::string_view bytes);
 
-// The same, with control characters replaced by '?': it cannot move the cursor or break a line.
+// The same, with control characters replaced by '?': it cannot move the cursor or break a line, nor
+// be read in another order than it stands in.
 std::string printable(std::string_view bytes);
 
 // Columns on a terminal: two of a wide character (East Asian scripts, emoji), none of one that

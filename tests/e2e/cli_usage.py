@@ -64,6 +64,7 @@ class Usage(CommandLineTest):
             done = mla(*arguments)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertIn("Examples:", done.stdout)
+            self.assertNotIn("FLOAT", done.stdout, "what a validator is called is no help")
 
 
 class UnreadableInput(CommandLineTest):

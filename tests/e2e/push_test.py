@@ -27,6 +27,7 @@ class Server:
     def __init__(self):
         self.statuses = [200]
         self.headers = {}
+        self.promised = 0  # bytes of an answer that never come all
         self.requests = []
         self.closed = threading.Event()
         server = self
@@ -43,6 +44,14 @@ class Server:
                     return
                 if status == -1:
                     self.connection.shutdown(2)
+                    return
+                if server.promised:
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(server.promised))
+                    self.end_headers()
+                    self.wfile.write(b"x" * min(server.promised, 1 << 18))
+                    if server.promised > 1 << 30:
+                        server.closed.wait()
                     return
                 self.send_response(status)
                 for name, value in server.headers.items():
@@ -170,6 +179,17 @@ class Push(harness.Case):
         self.server.statuses = [401]
         self.assertIn("--tenant", self.push(support.record_python(self)).stderr)
 
+    def test_the_status_counts_however_the_answer_ends(self):
+        recording = support.record_python(self)
+        for promised in (1 << 20, 1 << 40):  # broken off, and endless
+            self.server.promised = promised
+            for status, code in ((200, 0), (400, 2)):
+                self.server.statuses = [status]
+                self.server.requests = []
+                done = self.push(recording)
+                self.assertEqual((done.returncode, len(self.server.requests)), (code, 1))
+                self.assertEqual("HTTP status 400" in done.stderr, status == 400, done.stderr)
+
     def test_no_server(self):
         self.server.close()
         done = self.push(support.record_python(self), "--attempts", "2")
@@ -251,6 +271,9 @@ class Push(harness.Case):
                 ([], "--parca"), (["--pyroscope", "ftp://x"], "address"),
                 (["--pyroscope", "http://"], "address"), (["--pyroscope", "@/nowhere"], "/nowhere"),
                 (["--pyroscope", "http://x?a=b"], "address"),
+                (["--pyroscope", "http://user:pa/ssW0rd@localhost:1"], "%2F"),
+                (["--parca", "http://user:ssW0rd"], "address"),
+                (["--parca", "http://x:70000"], "address"),
                 (["--pyroscope", "http://x", "--parca", "http://x"], "excludes"),
                 (["--parca", "http://x", "--tenant", "a"], "--pyroscope"),
                 (["--parca", "http://x", "--label", "a"], "NAME=VALUE"),
@@ -265,6 +288,7 @@ class Push(harness.Case):
             self.assertEqual((done.returncode, done.stdout), (2, ""), arguments)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
             self.assertIn(word, done.stderr, arguments)
+            self.assertNotIn("ssW0rd", done.stderr)
 
 
 if __name__ == "__main__":

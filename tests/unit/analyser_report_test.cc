@@ -342,6 +342,9 @@ TEST(Utf8, InvalidBytesAndControls) {
   EXPECT_EQ(valid_utf8("\xed\xa0\x80"), replaced + replaced + replaced);  // surrogate
   EXPECT_EQ(valid_utf8("a\xe2\x80"), "a" + replaced + replaced);          // cut short
   EXPECT_EQ(printable("a\033[31m\n\x7f\xc2\x9b"), "a?[31m???");
+  EXPECT_EQ(printable("\u202aa\u202e\u2066\u2069b\u200e\u200f\u061c"), "?a???b???");
+  EXPECT_EQ(printable("\u0627\u2029\u200d\u202f\u2065\U0001f600"),
+            "\u0627\u2029\u200d\u202f\u2065\U0001f600");
   EXPECT_EQ(cut_right("h\xc3\xa9llo", 3), "h\xc3\xa9\xe2\x80\xa6");
   EXPECT_EQ(cut_left("hell\xc3\xb6", 3), "\xe2\x80\xa6l\xc3\xb6");
   EXPECT_EQ(cut_right("same", 4), "same");
