@@ -16,6 +16,7 @@
 #include "reader/reader.h"
 #include "report/diff_json.h"
 #include "report/html_diff.h"
+#include "report/units.h"
 #include "report_html.h"
 #include "site_orders.h"
 #include "terminal.h"
@@ -114,7 +115,15 @@ void diff_after_a_while(const Options& options) {
                 "--wait needs a living process; give --from and --to for a finished recording");
   }
   const Snapshot before = read_snapshot(path);
-  std::this_thread::sleep_for(std::chrono::duration<double>(*options.wait_s));
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(*options.wait_s);
+  const auto silent_until = Clock::now() + std::chrono::seconds(1);
+  if (silent_until < end) {
+    std::this_thread::sleep_until(silent_until);
+    show_waiting("waits " + human_seconds(*options.wait_s) + " to look a second time ...");
+  }
+  std::this_thread::sleep_until(end);
+  show_waiting("");
   diff_of_two(options, before, read_snapshot(path));
 }
 

@@ -39,6 +39,14 @@ double parse_duration(const std::string& text) {
   return value * factor;
 }
 
+// As `mla watch NAME` has it: a service, one without the ending of its script, or its program.
+bool is_asked(const std::string& name, const SeriesKey& key) {
+  const std::string& service = key.of.service;
+  const std::string program = key.command.substr(0, key.command.find(' '));
+  return name.empty() || name == service || name == service.substr(0, service.rfind('.')) ||
+         name == program.substr(program.rfind('/') + 1);
+}
+
 void show(const Options& options) {
   const double since = parse_duration(options.since);
   HistoryView view;
@@ -50,10 +58,11 @@ void show(const Options& options) {
   view.from_t = view.to_t - since;
   view.offset = time.offset();
   std::set<int64_t> ids;
+  std::set<std::string> services;
   for (SeriesRecord& one : store.series()) {
-    const bool asked = options.service.empty() || options.service == one.key.of.service;
-    if (!asked || one.last_t < view.from_t) continue;
+    if (!is_asked(options.service, one.key) || one.last_t < view.from_t) continue;
     ids.insert(one.id);
+    services.insert(one.key.of.service);
     view.series.push_back(std::move(one));
   }
   if (view.series.empty() && !options.service.empty()) {
@@ -61,7 +70,7 @@ void show(const Options& options) {
                 "see `mla history` for the services there are, or give a longer --since");
   }
   for (Change& change : store.changes(view.from_t, view.to_t)) {
-    if (options.service.empty() || change.of.service == options.service) {
+    if (options.service.empty() || services.contains(change.of.service)) {
       view.changes.push_back(std::move(change));
     }
   }

@@ -1,8 +1,10 @@
 // mla ps: the recordings on this host.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -17,6 +19,7 @@
 #include "reader/directory.h"
 #include "reader/error.h"
 #include "reader/names.h"
+#include "reader/process.h"
 #include "reader/reader.h"
 #include "report/units.h"
 #include "words.h"
@@ -94,12 +97,26 @@ std::tuple<int, double> rank(const Row& row) {
   return {group, row.age_s};
 }
 
+// What cannot be looked into may hold recordings: that is not the same as none.
+void print_closed(std::ostream& out, const std::vector<std::string>& directories) {
+  for (const std::string& directory : directories) {
+    struct stat status {};
+    if (stat(directory.c_str(), &status) != 0 || access(directory.c_str(), R_OK | X_OK) == 0 ||
+        errno != EACCES) {
+      continue;
+    }
+    out << directory << " belongs to " << user_name(status.st_uid) << " and may not be read by "
+        << user_name(geteuid()) << ": run mla as " << user_name(status.st_uid) << " or as root\n";
+  }
+}
+
 void print_table(std::ostream& out, const std::vector<Row>& rows,
                  const std::vector<std::string>& directories) {
   if (rows.empty()) {
     out << "no recordings in";
     for (const std::string& directory : directories) out << ' ' << directory;
     out << "; make one with: mla run -- CMD\n";
+    print_closed(out, directories);
     return;
   }
   std::array<char, 256> line{};
@@ -124,6 +141,7 @@ void print_table(std::ostream& out, const std::vector<Row>& rows,
     }
     out << '\n' << std::string(9, ' ') << row.file.path << '\n';
   }
+  print_closed(out, directories);
 }
 
 void print_json(std::ostream& out, const std::vector<Row>& rows) {

@@ -1,8 +1,5 @@
 // mla py: the objects of a running Python process by type.
-#include <unistd.h>
-
 #include <chrono>
-#include <iostream>
 #include <memory>
 #include <thread>
 
@@ -33,6 +30,7 @@ struct Options {
 };
 
 constexpr auto kPoll = std::chrono::milliseconds(10);
+constexpr auto kSilence = std::chrono::seconds(1);  // before it is said what is waited for
 
 bool is_over(ObjectsState state) { return state >= ObjectsState::kDone; }
 
@@ -68,38 +66,40 @@ std::string seconds_text(const Options& options) { return human_seconds(options.
   }
 }
 
-void progress(const std::string& text) {
-  if (isatty(STDERR_FILENO) != 1) return;
-  std::cerr << '\r' << text << "\033[K" << std::flush;
-}
-
 // The process starts its helper when a thread that runs Python next allocates.
 void ask(LiveRecording& recording, const Options& options) {
   using Clock = std::chrono::steady_clock;
   const Request request = options.collect ? Request::kCollect : Request::kObjects;
   const uint64_t counts = recording.object_counts();
   const ObjectsState old = recording.objects_state();
-  const auto end = Clock::now() + std::chrono::duration<double>(options.timeout_s);
+  const auto begin = Clock::now();
+  const auto end = begin + std::chrono::duration<double>(options.timeout_s);
   recording.request(request);
   bool taken_up = false;
+  bool said = false;
   for (;;) {
     const ObjectsState state = recording.objects_state();
     taken_up = taken_up || !recording.is_requested(request);
     if (taken_up && is_over(state)) {
-      progress("");
+      show_waiting("");
       if (state != ObjectsState::kDone) refuse(options, state);
       if (recording.object_counts() != counts) return;
     }
     if (!recording.is_alive()) {
-      progress("");
+      show_waiting("");
       throw Error(options.recording, "ended before its objects were counted",
                   "`mla py --last` shows the count before, if there was one");
     }
     if (Clock::now() >= end) break;
-    if (taken_up) progress("the process " + std::string(phase(state)) + " ...");
+    if (taken_up) {
+      show_waiting("the process " + std::string(phase(state)) + " ...");
+    } else if (!said && Clock::now() >= begin + kSilence) {
+      said = true;
+      show_waiting("waits up to " + seconds_text(options) + " for the process to allocate ...");
+    }
     std::this_thread::sleep_for(kPoll);
   }
-  progress("");
+  show_waiting("");
   recording.withdraw(request);
   if (!taken_up) {
     throw Error(options.recording,

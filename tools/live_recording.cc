@@ -72,6 +72,15 @@ bool is_recording(const format::SegmentHeader& header) {
          header.block_bytes == format::kBlockBytes;
 }
 
+// Of a copy the process knows nothing: what is written there changes evidence, and what is asked
+// there nobody answers. A process that lets nobody see its mappings is believed.
+bool is_its_own(pid_t pid, const std::string& path, const struct stat& status) {
+  const auto mappings = shared_mappings(static_cast<uint32_t>(pid));
+  return !mappings || std::any_of(mappings->begin(), mappings->end(), [&](const MappedFile& file) {
+    return is_file(file, path, status);
+  });
+}
+
 }  // namespace
 
 std::unique_ptr<LiveRecording> LiveRecording::open(const std::string& path) {
@@ -86,7 +95,10 @@ std::unique_ptr<LiveRecording> LiveRecording::open(const std::string& path) {
   close(fd);
   if (blocks == MAP_FAILED) return nullptr;
   std::unique_ptr<LiveRecording> recording(new LiveRecording(blocks));
-  if (!is_recording(header_of(blocks)) || !recording->process_is_alive()) return nullptr;
+  if (!is_recording(header_of(blocks)) || !recording->process_is_alive() ||
+      !is_its_own(recording->pid(), path, status)) {
+    return nullptr;
+  }
   return recording;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <iostream>
 #include <string>
 
 namespace mla {
@@ -22,6 +23,11 @@ size_t terminal_width(const Output& out, size_t otherwise) {
   winsize window{};
   if (!out.is_terminal() || ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0) return otherwise;
   return window.ws_col > 0 ? window.ws_col : otherwise;
+}
+
+void show_waiting(const std::string& text) {
+  if (isatty(STDERR_FILENO) != 1) return;
+  std::cerr << '\r' << text << "\033[K" << std::flush;
 }
 
 bool utf8_locale() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "output.h"
 
@@ -12,6 +13,10 @@ bool colour_wanted(const Output& out);
 
 // Columns of the terminal; `otherwise` when there is none.
 size_t terminal_width(const Output& out, size_t otherwise);
+
+// Shows on a terminal's standard error what is waited for, in place of what it showed last; an
+// empty text removes it. Nothing elsewhere.
+void show_waiting(const std::string& text);
 
 // The locale of the environment is UTF-8.
 bool utf8_locale();

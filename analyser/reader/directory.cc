@@ -93,6 +93,12 @@ std::string find_by_pid(uint32_t pid) {
   }
   if (newest != nullptr) return newest->path;
   const std::string subject = "pid " + std::to_string(pid);
+  if (const auto owner = user_of(pid); owner && geteuid() != 0 && *owner != geteuid()) {
+    throw Error(subject,
+                "runs as " + user_name(*owner) + ", whose recordings " + user_name(geteuid()) +
+                    " may not read",
+                "run mla as " + user_name(*owner) + " or as root");
+  }
   if (read_process_stat(pid)) {
     throw Error(subject, "runs, but there is no recording of it in " + join(directories),
                 "start it with `mla run -- CMD` or with libmla.so in LD_PRELOAD");
@@ -143,6 +149,10 @@ std::string find_recording(const std::string& pid_or_file) {
   }
   std::error_code error;
   if (!std::filesystem::exists(pid_or_file, error)) {
+    if (error == std::errc::permission_denied) {
+      throw Error(pid_or_file, "its directory may not be read by " + user_name(geteuid()),
+                  "run mla as its owner or as root");
+    }
     throw Error(pid_or_file.empty() ? "''" : pid_or_file, "no such file",
                 "give a recording (mla-*.mla) or a pid; `mla ps` lists both");
   }

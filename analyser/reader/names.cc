@@ -51,6 +51,8 @@ std::string status_name(ProcessStatus status) {
       return "alive";
     case ProcessStatus::kExited:
       return "exited";
+    case ProcessStatus::kCopied:
+      return "copied";
     case ProcessStatus::kKilled:
       break;
   }

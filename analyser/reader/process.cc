@@ -1,5 +1,6 @@
 #include "reader/process.h"
 
+#include <pwd.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -89,6 +90,23 @@ std::optional<std::vector<MappedFile>> shared_mappings(uint32_t pid) {
 bool is_file(const MappedFile& mapped, const std::string& path, const struct stat& status) {
   if (mapped.inode != status.st_ino) return false;
   return mapped.device == status.st_dev || mapped.path == canonical(path);
+}
+
+std::optional<uint32_t> user_of(uint32_t pid) {
+  std::ifstream lines("/proc/" + std::to_string(pid) + "/status");
+  std::string name;
+  while (lines >> name) {
+    uint32_t real = 0;
+    uint32_t effective = 0;
+    if (name == "Uid:" && lines >> real >> effective) return effective;
+    lines.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+  return std::nullopt;
+}
+
+std::string user_name(uint32_t uid) {
+  const passwd* entry = getpwuid(uid);  // NOLINT(concurrency-mt-unsafe): one thread
+  return entry == nullptr ? "user " + std::to_string(uid) : entry->pw_name;
 }
 
 std::string host_name() {

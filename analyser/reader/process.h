@@ -37,4 +37,10 @@ bool is_file(const MappedFile& mapped, const std::string& path, const struct sta
 
 std::string host_name();
 
+// The effective user of a process; nothing if there is no such process.
+std::optional<uint32_t> user_of(uint32_t pid);
+
+// "root"; "user 4711" of one without a name.
+std::string user_name(uint32_t uid);
+
 }  // namespace mla

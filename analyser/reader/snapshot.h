@@ -15,7 +15,9 @@
 
 namespace mla {
 
-enum class ProcessStatus { kAlive, kExited, kKilled };
+// kCopied: the process lives and records into another file. Of a copy only what it holds is used,
+// nothing of the process: its figures and the process's now are of two moments.
+enum class ProcessStatus { kAlive, kExited, kKilled, kCopied };
 
 struct ProcessInfo {
   uint32_t pid = 0;

@@ -64,8 +64,8 @@ void judge_status(const RecordedState& recorded, const struct stat& file, Snapsh
   }
   for (const MappedFile& mapped : *mappings) {
     if (same_recording(mapped.path, process)) {
-      snapshot.status = ProcessStatus::kAlive;
-      snapshot.status_detail = "this is a copy; it records into " + mapped.path;
+      snapshot.status = ProcessStatus::kCopied;
+      snapshot.status_detail = "the process records into " + mapped.path;
       return;
     }
   }

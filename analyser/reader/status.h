@@ -1,4 +1,4 @@
-// Whether the recorded process lives, ended by itself, or was killed.
+// Whether the recorded process lives, ended by itself, was killed, or lives elsewhere (a copy).
 #pragma once
 
 #include <sys/stat.h>

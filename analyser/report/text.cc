@@ -63,6 +63,7 @@ class TextReport {
       // Nobody saw a killed process die: its own last word is all there is.
       out_ << (snapshot_.status == ProcessStatus::kAlive    ? " for "
                : snapshot_.status == ProcessStatus::kKilled ? ", last seen after "
+               : snapshot_.status == ProcessStatus::kCopied ? " while alive, last figures after "
                                                             : " after ")
            << human_seconds(seconds(snapshot_.last_ns));
     }

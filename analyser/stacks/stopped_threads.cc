@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -41,6 +42,28 @@ long trace(decltype(PTRACE_SEIZE) request, uint32_t tid, uintptr_t address, uint
                 reinterpret_cast<void*>(data));
 }
 
+// Why root is refused. CAP_SYS_PTRACE is what Docker and its like take from root.
+[[noreturn]] void refuse_root(const std::string& subject, const std::string& yama, int error) {
+  const std::string mine = status_field(getpid(), "CapEff");
+  constexpr int kCapSysPtrace = 19;  // <linux/capability.h>
+  const uint64_t capabilities = std::strtoull(mine.c_str(), nullptr, 16);
+  if ((capabilities >> kCapSysPtrace & 1) == 0) {
+    throw Error(subject, "may not be read: this root is without CAP_SYS_PTRACE, as in a container",
+                "start the container with --cap-add SYS_PTRACE, or run mla outside of it");
+  }
+  if (yama == "3") {
+    throw Error(subject, "may not be read: kernel.yama.ptrace_scope is 3, which no one may undo",
+                "boot with a lower one");
+  }
+  std::string why = std::string("may not be read, not even by root: ") + std::strerror(error);
+  if (status_field(getpid(), "Seccomp") == "2") {
+    throw Error(subject, why + "; mla runs under a seccomp filter, which may forbid ptrace",
+                "allow ptrace in the container's seccomp profile, or run mla outside of it");
+  }
+  throw Error(subject, why + "; it is of another user namespace, or AppArmor or SELinux forbids it",
+              "run mla as root of the host; the kernel's log says what a security module refused");
+}
+
 }  // namespace
 
 void refuse_to_trace(pid_t pid, int error) {
@@ -58,9 +81,10 @@ void refuse_to_trace(pid_t pid, int error) {
   if (geteuid() != 0 && uids.substr(0, uids.find('\t')) != uid) {
     throw Error(subject, "belongs to another user", "run mla as that user or as root");
   }
-  const std::string scope = read_text("/proc/sys/kernel/yama/ptrace_scope");
+  const std::string scope = read_text("/proc/sys/kernel/yama/ptrace_scope").substr(0, 1);
+  if (geteuid() == 0) refuse_root(subject, scope, error);
   if (!scope.empty() && scope[0] != '0') {
-    throw Error(subject, "may not be read: kernel.yama.ptrace_scope is " + scope.substr(0, 1),
+    throw Error(subject, "may not be read: kernel.yama.ptrace_scope is " + scope,
                 "run mla as root, or `sysctl kernel.yama.ptrace_scope=0`");
   }
   throw Error(subject, std::string("may not be read: ") + std::strerror(error),

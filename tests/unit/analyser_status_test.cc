@@ -62,13 +62,17 @@ TEST_F(Status, AliveIfThisProcessMapsThisFile) {
   EXPECT_GT(read_snapshot(file_).last_ns, 0U);
 }
 
-TEST_F(Status, AliveIfItMapsTheOriginalOfACopy) {
+TEST_F(Status, CopiedIfItMapsTheOriginal) {
   builder_.write(file_);
   builder_.write(directory_ / "copy");
   const Mapped mapped(file_);
   const Snapshot snapshot = read_snapshot(directory_ / "copy");
-  EXPECT_EQ(snapshot.status, ProcessStatus::kAlive);
-  EXPECT_EQ(snapshot.status_detail, "this is a copy; it records into " + file_);
+  EXPECT_EQ(snapshot.status, ProcessStatus::kCopied);
+  EXPECT_EQ(snapshot.status_detail, "the process records into " + file_);
+  // Of the moment it was copied, not of now.
+  const Snapshot later = read_snapshot(directory_ / "copy");
+  EXPECT_EQ(later.last_ns, snapshot.last_ns);
+  EXPECT_LT(later.last_ns, read_snapshot(file_).last_ns);
 }
 
 TEST_F(Status, ReplacedByExecIfTheProcessLivesAndDoesNotMapIt) {

@@ -50,11 +50,11 @@ void drop_last_character(std::string& text) {
   }
 }
 
-std::string state_of(const RecordingModel& model) {
+std::string state_of(const RecordingModel& model, bool detailed) {
   const Snapshot& s = model.snapshot();
   if (!model.is_alive() && s.status == ProcessStatus::kAlive) return "no more recorded";
   std::string state = status_name(s.status);
-  if (!s.status_detail.empty()) state.append(" (").append(s.status_detail).append(")");
+  if (detailed && !s.status_detail.empty()) state.append(" (").append(s.status_detail).append(")");
   return printable(state);
 }
 
@@ -64,7 +64,7 @@ std::vector<std::string> notes_of(const RecordingModel& model, const PaneContext
   if (!context.message.empty()) notes.push_back(context.message);
   if (!model.is_alive()) {
     std::string note = "pid ";
-    note.append(std::to_string(s.process.pid)).append(": ").append(state_of(model));
+    note.append(std::to_string(s.process.pid)).append(": ").append(state_of(model, true));
     note.append("; this is the last state of its recording");
     notes.push_back(note.append(context.has_workers ? ", until another one begins" : ""));
   }
@@ -305,7 +305,8 @@ RecordingScreen RecordingPane::screen_of(const PaneContext& context) const {
   RecordingScreen screen;
   screen.command = without_directories(command_of(s.process));
   screen.pid = s.process.pid;
-  screen.state = state_of(model_);
+  // The path of a detail would leave the title no room for pid and command: it stands in the notes.
+  screen.state = state_of(model_, s.status != ProcessStatus::kCopied);
   screen.alive = model_.is_alive();
   screen.age_s = seconds(model_.now_ns());
   screen.clock = context.clock;

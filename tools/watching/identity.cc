@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -39,16 +40,18 @@ bool takes_argument(const std::string& option) {
   return option == "-W" || option == "-X" || option == "--check-hash-based-pycs";
 }
 
-std::optional<Script> script_of(const std::vector<std::string>& arguments,
-                                const std::string& program) {
+bool is_interpreter(const std::string& program) {
   const std::string name = base_name(program);
   constexpr std::array kInterpreters = {"python", "pypy", "perl", "ruby", "node",
                                         "php",    "bash", "dash", "sh"};
-  const bool interpreter =
-      std::any_of(kInterpreters.begin(), kInterpreters.end(), [&name](const std::string& known) {
-        return name == known || (known.size() > 2 && name.starts_with(known));
-      });
-  if (!interpreter) return std::nullopt;
+  return std::any_of(kInterpreters.begin(), kInterpreters.end(), [&name](const std::string& known) {
+    return name == known || (known.size() > 2 && name.starts_with(known));
+  });
+}
+
+std::optional<Script> script_of(const std::vector<std::string>& arguments,
+                                const std::string& program) {
+  if (!is_interpreter(program)) return std::nullopt;
   for (size_t i = 1; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (argument == "-m" && i + 1 < arguments.size()) return Script{arguments[i + 1], true};
@@ -60,6 +63,29 @@ std::optional<Script> script_of(const std::vector<std::string>& arguments,
     }
   }
   return std::nullopt;
+}
+
+// The name a program was called by, where that is another name of the same file: Debian's
+// redis-server is a link to redis-check-rdb. Of a file that is not here (another host's, a
+// container's) a path it was called by is believed, a bare name is not: a program may call itself
+// anything.
+std::optional<std::string> called_as(const std::vector<std::string>& arguments,
+                                     const std::string& program) {
+  if (arguments.empty()) return std::nullopt;
+  // A title that replaced the arguments has more behind the name: "redis-server *:6379".
+  const std::string called = arguments[0].substr(0, arguments[0].find_first_of(" :"));
+  const std::string name = base_name(called);
+  const bool plain = !name.empty() && name[0] != '-' && name[0] != '.' &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                       return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '+';
+                     });
+  if (!plain || name == base_name(program)) return std::nullopt;
+  std::error_code error;
+  if (!std::filesystem::exists(program, error)) {
+    return called.size() > name.size() ? std::optional(name) : std::nullopt;
+  }
+  const auto beside = std::filesystem::path(program).replace_filename(name);
+  return std::filesystem::equivalent(beside, program, error) ? std::optional(name) : std::nullopt;
 }
 
 std::string program_id(const std::string& path) {
@@ -94,7 +120,10 @@ std::vector<std::string> command_line_of(pid_t pid) {
 
 std::string service_of(const std::vector<std::string>& arguments, const std::string& program) {
   if (const auto script = script_of(arguments, program)) return base_name(script->name);
-  if (!program.empty()) return base_name(program);
+  if (!program.empty()) {
+    const auto called = is_interpreter(program) ? std::nullopt : called_as(arguments, program);
+    return called.value_or(base_name(program));
+  }
   return arguments.empty() ? "" : base_name(arguments[0]);
 }
 
