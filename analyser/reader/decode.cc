@@ -276,7 +276,7 @@ void sum_up(const SegmentImage& image, Snapshot& snapshot) {
     add_to(totals.alloc_count, site.alloc_count);
     add_to(totals.freed_bytes, site.freed_bytes);
     add_to(totals.freed_count, site.freed_count);
-    // Not the live bytes the writer noted beside it: other threads went on while it summed sites up.
+    // Not the live bytes that the writer noted: other threads went on while it summed sites up.
     add_to(totals.peak_snapshot_bytes, site.peak_bytes);
   }
   totals.live_se = std::sqrt(live_variance);

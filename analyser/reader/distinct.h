@@ -45,8 +45,8 @@ class DistinctIndices {
   std::vector<Slot> slots_;
 };
 
-// Of two words, for DistinctIndices. Another one in every run: a recording is a stranger's file, and
-// must not be able to choose words of one hash.
+// Of two words, for DistinctIndices. Another one in every run: a recording is a stranger's file,
+// and must not be able to choose words of one hash.
 inline uint64_t hash_of(uint64_t a, uint64_t b) {
   static const uint64_t seed = uint64_t{std::random_device{}()} << 32 | std::random_device{}();
   const auto mix = [](uint64_t h) {  // the finalizer of MurmurHash3

@@ -75,17 +75,18 @@ std::vector<CountedStack> counted_stacks(const Snapshot& snapshot, Symbolizer& s
   const std::vector<StackCounts> of_site = site_counts(snapshot);
   symbolizer.prepare([](const Site& site) { return !site.mapping; });
   // Sites that differ in frames of the interpreter alone come together.
-  std::map<std::pair<std::vector<const Frame*>, std::string>, StackCounts> counts;
+  std::map<std::pair<std::vector<const Frame*>, std::string>, size_t> known;
+  std::vector<CountedStack> stacks;
   for (size_t i = 0; i < snapshot.sites.size(); ++i) {
     const Site& site = snapshot.sites[i];
     if (site.mapping) continue;
     const SiteStack whole = symbolizer.stack_of(site);
     auto frames = native ? whole.frames : without_interpreter(whole);
-    std::string instead = frames.empty() ? instead_of_stack(site) : "";
-    counts[{std::move(frames), std::move(instead)}] += of_site[i];
+    const std::string instead = frames.empty() ? instead_of_stack(site) : "";
+    const auto [at, is_new] = known.try_emplace({frames, instead}, stacks.size());
+    if (is_new) stacks.push_back({std::move(frames), instead, {}});
+    stacks[at->second].counts += of_site[i];
   }
-  std::vector<CountedStack> stacks;
-  for (const auto& [key, sum] : counts) stacks.push_back({key.first, key.second, sum});
   std::stable_sort(stacks.begin(), stacks.end(), [](const CountedStack& a, const CountedStack& b) {
     return a.counts.live_bytes > b.counts.live_bytes;
   });

@@ -1,4 +1,5 @@
 """A copy of a living process's recording is what the process was when it was copied."""
+import glob
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ kept = []
 print("ready", flush=True)
 while True:
     kept.append(bytearray(1 << 20))
+    work = [bytearray(2000) for _ in range(2000)]  # a ledger is made every so many allocations
     time.sleep(0.02)
 """
 
@@ -24,15 +26,15 @@ class Copies(unittest.TestCase):
     def setUp(self):
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
-        self.path = os.path.join(place.name, "process.mla")
         self.copy = os.path.join(place.name, "copy.mla")
         self.process = subprocess.Popen(
-            [MLA, "run", "-o", self.path, "--", sys.executable, "-c", GROWS],
+            [MLA, "run", "--dir", place.name, "--", sys.executable, "-c", GROWS],
             env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.addCleanup(self.process.stdout.close)
         self.addCleanup(self.process.wait)
         self.addCleanup(self.process.terminate)
         self.process.stdout.readline()
+        [self.path] = glob.glob(os.path.join(place.name, "run-*", "*.mla"))
         while self.report(self.path)["status"] != "alive" or not self.why_knows(self.path):
             time.sleep(0.05)
         subprocess.run(["cp", "--sparse=always", self.path, self.copy], check=True)
