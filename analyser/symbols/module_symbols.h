@@ -31,7 +31,7 @@ class ModuleSymbols {
   const std::string& warning() const { return files_.warning; }
 
  private:
-  const ModuleInfo& info_;
+  ModuleInfo info_;  // its own: a later snapshot may take the object over
   ModuleFiles files_;
   std::shared_ptr<const SymbolTable> table_;
   std::optional<DwarfIndex> dwarf_;
