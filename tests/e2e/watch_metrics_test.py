@@ -115,6 +115,15 @@ class Metrics(harness.Case):
         self.watcher.send_signal(signal.SIGTERM)
         self.assertEqual(self.watcher.wait(timeout=harness.TIMEOUT), 0)
 
+    def test_only_by_a_name_of_the_loopback_interface(self):
+        self.scrape("mla_")
+        for host, status in (("evil.example:%d" % self.port, b"403"), ("127.0.0.1", b"200"),
+                             ("localhost:%d" % self.port, b"200"), ("[::1]:1", b"200"),
+                             ("", b"403"), ("127.0.0.1.evil.example", b"403")):
+            with socket.create_connection(("127.0.0.1", self.port), harness.TIMEOUT) as client:
+                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode())
+                self.assertEqual(client.recv(12), b"HTTP/1.1 " + status, host)
+
     def test_errors(self):
         for arguments, word in ((["--metrics=%d" % self.port], "--metrics"),
                                 (["--metrics=70000"], "not a port"),

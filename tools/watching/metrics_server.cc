@@ -36,6 +36,20 @@ bool accepts_openmetrics(const std::string& head) {
   return type != std::string::npos && type < head.find('\n', accept + 1);
 }
 
+// Whether a request, in lower case, asks for this host by a name of the loopback interface: else a
+// web page could have it read by a name of its own that leads here.
+bool names_loopback(const std::string& head) {
+  const size_t host = head.find("\nhost:");
+  if (host == std::string::npos) return true;  // HTTP/1.0: no browser
+  const size_t begin = head.find_first_not_of(" \t", host + 6);
+  const size_t end = head.find_first_of("\r\n", host + 6);
+  if (begin == std::string::npos || end == std::string::npos || begin >= end) return false;
+  std::string name = head.substr(begin, end - begin);
+  const size_t port = name.rfind(':');
+  if (port != std::string::npos && name.find(']', port) == std::string::npos) name.resize(port);
+  return name == "127.0.0.1" || name == "localhost" || name == "[::1]";
+}
+
 std::string answer_head(const char* status, const char* type, size_t bytes) {
   std::string head = "HTTP/1.1 ";
   head += status;
@@ -152,7 +166,9 @@ void MetricsServer::answer(Connection& connection) const {
     page = page_;
   }
   const char* status = "200 OK";
-  if (!get && !head) {
+  if (!names_loopback(lower(connection.request))) {
+    status = "403 Forbidden";
+  } else if (!get && !head) {
     status = "405 Method Not Allowed";
   } else if (path != "/metrics") {
     status = "404 Not Found";
