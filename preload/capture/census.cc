@@ -86,8 +86,11 @@ uint64_t claimed(Table table) {
   return n < most ? n : most;
 }
 
-bool begin(uint64_t now, bool asked) {
-  const uint64_t active = active_ns.load(kRelaxed);
+bool begin(bool asked) {
+  // In this order: another thread may make it later at any time, and active time is never more than
+  // time.
+  const uint64_t active = active_ns.load(std::memory_order_acquire);
+  const uint64_t now = sys::now_ns(CLOCK_MONOTONIC);
   if (!work->table.begin(active, claimed(Table::kSites))) return false;
   census_label.store(format::birth_label(active), kRelaxed);
   work->phase = Phase::kCounters;
@@ -238,7 +241,7 @@ void cohorts_if_due(uint64_t now) {
   if (!take_up()) return;
   SegmentHeader& h = segment.header();
   const bool asked = requested();
-  if (work->phase == Phase::kIdle && !begin(sys::now_ns(CLOCK_MONOTONIC), asked)) {
+  if (work->phase == Phase::kIdle && !begin(asked)) {
     next_slice_ns.store(now + 60'000'000'000, kRelaxed);  // no memory
     h.request.fetch_and(~static_cast<uint64_t>(Request::kCensus), kRelaxed);
   }
@@ -268,7 +271,7 @@ void cohorts_at_exit() {
   // Once more for the sites that the first one gave a row: a short run may have had no other.
   for (int i = 0; i < 2 && !frees && (i == 0 || work->table.has_new_rows()); ++i) {
     // One that is under way is finished: begun anew, it would know half of the one before.
-    if (work->phase == Phase::kIdle && !begin(sys::now_ns(CLOCK_MONOTONIC), false)) break;
+    if (work->phase == Phase::kIdle && !begin(false)) break;
     if (!go_on(budget / 2)) break;
   }
   rest();

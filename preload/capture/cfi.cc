@@ -1,10 +1,11 @@
 // Call frame information (DWARF 5, section 6.4; Linux Standard Base, .eh_frame) to unwind rules.
-// The input is mapped read-only by the loader from the program's own files, and trusted like its
-// code.
+// The input is mapped read-only by the loader from the program's own files. A program that never
+// throws runs well with broken tables, so nothing beyond them is read, whatever they say.
 #include <dlfcn.h>
 
+#include "capture/dwarf_cursor.h"
 #include "capture/unwind_rule.h"
-#include "segment/sys.h"
+#include "segment/loaded_image.h"
 
 namespace mla {
 
@@ -14,96 +15,17 @@ constexpr unsigned kRegFp = 6;   // RBP
 constexpr unsigned kRegSp = 7;   // RSP
 constexpr unsigned kRegPc = 16;  // return address column
 
-// DW_EH_PE_*: how an address is stored.
-constexpr uint8_t kEncodingOmit = 0xff;
-constexpr uint8_t kEncodingFormat = 0x0f;
-constexpr uint8_t kEncodingBase = 0x70;
-constexpr uint8_t kPcRelative = 0x10;
-constexpr uint8_t kDataRelative = 0x30;
-
-class Cursor {
- public:
-  Cursor(const uint8_t* at, const uint8_t* end) : at_(at), end_(end) {}
-  const uint8_t* at() const { return at_; }
-  bool done() const { return at_ >= end_; }
-  void skip(uint64_t n) { at_ += n; }
-
-  template <class T>
-  T get() {
-    T value;
-    __builtin_memcpy(&value, at_, sizeof value);
-    at_ += sizeof value;
-    return value;
-  }
-  uint64_t uleb() {
-    uint64_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const uint8_t byte = get<uint8_t>();
-      if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if ((byte & 0x80) == 0) return value;
-    }
-  }
-  int64_t sleb() {
-    uint64_t value = 0;
-    unsigned shift = 0;
-    uint8_t byte = 0;
-    do {
-      byte = get<uint8_t>();
-      if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      shift += 7;
-    } while ((byte & 0x80) != 0);
-    if (shift < 64 && (byte & 0x40) != 0) value |= ~uint64_t{0} << shift;
-    return static_cast<int64_t>(value);
-  }
-  uint64_t encoded(uint8_t encoding, uint64_t data_base) {
-    if (encoding == kEncodingOmit) return 0;
-    const uint64_t here = reinterpret_cast<uint64_t>(at_);
-    uint64_t value = 0;
-    switch (encoding & kEncodingFormat) {
-      case 0x00:
-      case 0x04:
-        value = get<uint64_t>();
-        break;
-      case 0x01:
-        value = uleb();
-        break;
-      case 0x02:
-        value = get<uint16_t>();
-        break;
-      case 0x03:
-        value = get<uint32_t>();
-        break;
-      case 0x09:
-        value = static_cast<uint64_t>(sleb());
-        break;
-      case 0x0a:
-        value = static_cast<uint64_t>(static_cast<int64_t>(get<int16_t>()));
-        break;
-      case 0x0b:
-        value = static_cast<uint64_t>(static_cast<int64_t>(get<int32_t>()));
-        break;
-      case 0x0c:
-        value = get<uint64_t>();
-        break;
-      default:
-        break;
-    }
-    if ((encoding & kEncodingBase) == kPcRelative) value += here;
-    if ((encoding & kEncodingBase) == kDataRelative) value += data_base;
-    return value;
-  }
-
- private:
-  const uint8_t* at_;
-  const uint8_t* end_;
-};
+// A factored offset, wrapped around where it is none that could be meant.
+int64_t times(uint64_t count, int64_t factor) {
+  return static_cast<int64_t>(count * static_cast<uint64_t>(factor));
+}
 
 // One frame description entry with what its common information entry says.
 struct Fde {
   uint64_t low = 0;
   uint64_t high = 0;
-  Cursor initial{nullptr, nullptr};
-  Cursor program{nullptr, nullptr};
+  Cursor initial;
+  Cursor program;
   uint64_t code_factor = 1;
   int64_t data_factor = 1;
   uint64_t return_column = kRegPc;
@@ -116,71 +38,90 @@ enum class Saved : uint8_t { kSame, kOffset, kUndefined, kExpression, kOther };
 struct Column {
   Saved how = Saved::kSame;
   int64_t offset = 0;
-  const uint8_t* expression = nullptr;
-  uint64_t expression_bytes = 0;
+  Cursor expression;
 };
 
 // A row of the unwind table: of all registers, the three that matter here.
 struct Row {
   uint64_t cfa_register = kRegSp;
   int64_t cfa_offset = 8;
-  const uint8_t* cfa_expression = nullptr;  // when set, instead of register + offset
-  uint64_t cfa_expression_bytes = 0;
+  bool by_expression = false;  // instead of register + offset
+  Cursor cfa_expression;
   Column fp;
   Column sp;
   Column pc;
 };
 
-// Binary search in .eh_frame_hdr. nullptr when the header has no sorted table.
-const uint8_t* find_fde(const uint8_t* header, uint64_t pc) {
+// Binary search in .eh_frame_hdr, of which `range` can be read. 0 when there is no sorted table.
+uintptr_t find_fde(uintptr_t header, AddressRange range, uint64_t pc) {
   constexpr uint8_t kSortedTable = 0x3b;  // data-relative, signed, 4 bytes
-  if (header[0] != 1 || header[3] != kSortedTable) return nullptr;
-  const uint64_t base = reinterpret_cast<uint64_t>(header);
-  Cursor cursor(header + 4, nullptr);
-  cursor.encoded(header[1], base);
-  const uint64_t count = cursor.encoded(header[2], base);
+  Cursor cursor(header, range.high);
+  const bool first_version = cursor.get<uint8_t>() == 1;
+  const uint8_t pointer_encoding = cursor.get<uint8_t>();
+  const uint8_t count_encoding = cursor.get<uint8_t>();
+  if (!first_version || cursor.get<uint8_t>() != kSortedTable) return 0;
+  cursor.encoded(pointer_encoding, header);
+  const uint64_t count = cursor.encoded(count_encoding, header);
   struct Entry {
     int32_t start;
     int32_t fde;
   };
-  const Entry* table = reinterpret_cast<const Entry*>(cursor.at());
-  const int64_t offset = static_cast<int64_t>(pc - base);
+  const uintptr_t table = cursor.at();
+  if (cursor.failed() || count > (range.high - table) / sizeof(Entry)) return 0;
+  const auto entry = [table](uint64_t i) {
+    Entry value;
+    __builtin_memcpy(&value, reinterpret_cast<const void*>(table + i * sizeof value), sizeof value);
+    return value;
+  };
+  const int64_t offset = static_cast<int64_t>(pc - header);
   uint64_t low = 0;
   uint64_t high = count;
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
-    if (table[middle].start <= offset) {
+    if (entry(middle).start <= offset) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return low == 0 ? nullptr : header + table[low - 1].fde;
+  return low == 0 ? 0 : header + static_cast<uint64_t>(int64_t{entry(low - 1).fde});
 }
 
-bool parse_fde(const uint8_t* at, uint64_t data_base, Fde& out) {
-  Cursor fde(at, nullptr);
-  const uint32_t length = fde.get<uint32_t>();
-  if (length == 0 || length == 0xffffffff) return false;  // terminator; 64-bit format: not emitted
-  const uint8_t* id_at = fde.at();
-  const uint8_t* end = id_at + length;
-  const uint32_t id = fde.get<uint32_t>();
-  if (id == 0) return false;  // a CIE
-  Cursor cie(id_at - id, nullptr);
-  const uint32_t cie_length = cie.get<uint32_t>();
-  const uint8_t* cie_end = cie.at() + cie_length;
+// The cursor of an entry's contents, after its length.
+Cursor entry_at(uintptr_t at, AddressRange range) {
+  if (!range.holds(at, sizeof(uint32_t))) return {};
+  Cursor whole(at, range.high);
+  const uint32_t length = whole.get<uint32_t>();
+  // Terminator; 64-bit format: not emitted.
+  if (length == 0 || length == 0xffffffff || !range.holds(whole.at(), length)) {
+    return {};
+  }
+  return {whole.at(), whole.at() + length};
+}
+
+// The common information entry at `at`. Returns whether it, and so its entries, have sizes of what
+// they are augmented with.
+bool parse_cie(uintptr_t at, AddressRange range, uint64_t data_base, Fde& out, bool& sized) {
+  constexpr int kLongestAugmentation = 8;
+  Cursor cie = entry_at(at, range);
   cie.get<uint32_t>();
   const uint8_t version = cie.get<uint8_t>();
-  const char* augmentation = reinterpret_cast<const char*>(cie.at());
-  cie.skip(__builtin_strlen(augmentation) + 1);
+  char augmentation[kLongestAugmentation + 1] = {};
+  for (int i = 0;; ++i) {
+    const char c = static_cast<char>(cie.get<uint8_t>());
+    if (c == 0) break;
+    if (i == kLongestAugmentation) return false;
+    augmentation[i] = c;
+  }
   if (augmentation[0] == 'e' && augmentation[1] == 'h') return false;  // gcc 2
   out.code_factor = cie.uleb();
   out.data_factor = cie.sleb();
   out.return_column = version == 1 ? cie.get<uint8_t>() : cie.uleb();
-  const bool sized = augmentation[0] == 'z';
+  sized = augmentation[0] == 'z';
   if (sized) {
     const uint64_t bytes = cie.uleb();
-    const uint8_t* after = cie.at() + bytes;
+    Cursor after = cie;
+    after.skip(bytes);
     for (const char* a = augmentation + 1; *a != 0; ++a) {
       if (*a == 'R') {
         out.encoding = cie.get<uint8_t>();
@@ -195,17 +136,29 @@ bool parse_fde(const uint8_t* at, uint64_t data_base, Fde& out) {
         break;
       }
     }
-    cie = Cursor(after, cie_end);
+    if (cie.failed()) return false;
+    cie = after;
   }
-  out.initial = Cursor(cie.at(), cie_end);
+  out.initial = cie;
+  return !cie.failed();
+}
+
+// `range`: the part of the image that holds the entry, and its common one.
+bool parse_fde(uintptr_t at, AddressRange range, uint64_t data_base, Fde& out) {
+  Cursor fde = entry_at(at, range);
+  const uintptr_t id_at = fde.at();
+  const uint32_t id = fde.get<uint32_t>();
+  bool sized = false;
+  // 0: a common information entry itself.
+  if (fde.failed() || id == 0 || !parse_cie(id_at - id, range, data_base, out, sized)) return false;
   out.low = fde.encoded(out.encoding, data_base);
-  out.high = out.low + fde.encoded(out.encoding & kEncodingFormat, 0);
+  out.high = out.low + fde.encoded(out.encoding & Cursor::kEncodingFormat, 0);
   if (sized) {
     const uint64_t bytes = fde.uleb();
     fde.skip(bytes);
   }
-  out.program = Cursor(fde.at(), end);
-  return true;
+  out.program = fde;
+  return !fde.failed();
 }
 
 // Runs the call frame instructions up to `pc`.
@@ -213,7 +166,7 @@ class Interpreter {
  public:
   Interpreter(const Fde& fde, uint64_t pc) : fde_(fde), pc_(pc), location_(fde.low) {}
 
-  // False when an instruction is not known.
+  // False when an instruction is not known, or not whole.
   bool run(Row& out) {
     bool reached = false;
     if (!execute(fde_.initial, reached)) return false;
@@ -231,12 +184,17 @@ class Interpreter {
     return reg == fde_.return_column ? &row_.pc : nullptr;
   }
   void set(uint64_t reg, Saved how, int64_t offset = 0) {
-    if (Column* c = column(reg)) *c = Column{how, offset, nullptr, 0};
+    if (Column* c = column(reg)) *c = Column{how, offset, {}};
   }
   void set_expression(uint64_t reg, Saved how, Cursor& cursor) {
+    const Cursor expression = take_block(cursor);
+    if (Column* c = column(reg)) *c = Column{how, 0, expression};
+  }
+  static Cursor take_block(Cursor& cursor) {
     const uint64_t bytes = cursor.uleb();
-    if (Column* c = column(reg)) *c = Column{how, 0, cursor.at(), bytes};
+    const uintptr_t begin = cursor.at();
     cursor.skip(bytes);
+    return {begin, cursor.at()};
   }
   void restore(uint64_t reg) {
     if (reg == kRegFp) row_.fp = initial_.fp;
@@ -259,7 +217,7 @@ class Interpreter {
           reached = advance(low * fde_.code_factor);
           continue;
         case 2:
-          set(low, Saved::kOffset, static_cast<int64_t>(cursor.uleb()) * fde_.data_factor);
+          set(low, Saved::kOffset, times(cursor.uleb(), fde_.data_factor));
           continue;
         case 3:
           restore(low);
@@ -269,7 +227,7 @@ class Interpreter {
       }
       if (!execute_extended(op, cursor, reached)) return false;
     }
-    return true;
+    return !cursor.failed();
   }
 
   bool execute_extended(uint8_t op, Cursor& cursor, bool& reached) {
@@ -294,7 +252,7 @@ class Interpreter {
         return true;
       case 0x05: {  // offset_extended
         const uint64_t reg = cursor.uleb();
-        set(reg, Saved::kOffset, static_cast<int64_t>(cursor.uleb()) * data);
+        set(reg, Saved::kOffset, times(cursor.uleb(), data));
         return true;
       }
       case 0x06:
@@ -323,19 +281,18 @@ class Interpreter {
       case 0x0c:  // def_cfa
         row_.cfa_register = cursor.uleb();
         row_.cfa_offset = static_cast<int64_t>(cursor.uleb());
-        row_.cfa_expression = nullptr;
+        row_.by_expression = false;
         return true;
       case 0x0d:  // def_cfa_register
         row_.cfa_register = cursor.uleb();
-        row_.cfa_expression = nullptr;
+        row_.by_expression = false;
         return true;
       case 0x0e:  // def_cfa_offset
         row_.cfa_offset = static_cast<int64_t>(cursor.uleb());
         return true;
       case 0x0f:  // def_cfa_expression
-        row_.cfa_expression_bytes = cursor.uleb();
-        row_.cfa_expression = cursor.at();
-        cursor.skip(row_.cfa_expression_bytes);
+        row_.cfa_expression = take_block(cursor);
+        row_.by_expression = true;
         return true;
       case 0x10: {  // expression
         const uint64_t reg = cursor.uleb();
@@ -344,16 +301,16 @@ class Interpreter {
       }
       case 0x11: {  // offset_extended_sf
         const uint64_t reg = cursor.uleb();
-        set(reg, Saved::kOffset, cursor.sleb() * data);
+        set(reg, Saved::kOffset, times(static_cast<uint64_t>(cursor.sleb()), data));
         return true;
       }
       case 0x12:  // def_cfa_sf
         row_.cfa_register = cursor.uleb();
-        row_.cfa_offset = cursor.sleb() * data;
-        row_.cfa_expression = nullptr;
+        row_.cfa_offset = times(static_cast<uint64_t>(cursor.sleb()), data);
+        row_.by_expression = false;
         return true;
       case 0x13:
-        row_.cfa_offset = cursor.sleb() * data;
+        row_.cfa_offset = times(static_cast<uint64_t>(cursor.sleb()), data);
         return true;
       case 0x14: {  // val_offset
         const uint64_t reg = cursor.uleb();
@@ -380,7 +337,9 @@ class Interpreter {
     }
   }
 
-  static constexpr int kMaxRemembered = 8;
+  // Compilers nest none [measured: glibc, CPython, node, cc1plus, JVMs]; each takes room on the
+  // stack of whoever allocates.
+  static constexpr int kMaxRemembered = 2;
   const Fde& fde_;
   uint64_t pc_;
   uint64_t location_;
@@ -400,15 +359,14 @@ UnwindRule rule_of_kind(RuleKind kind) {
 UnwindRule drap_rule(const Row& row) {
   constexpr uint8_t kBreg6 = 0x76;
   constexpr uint8_t kDeref = 0x06;
-  Cursor cursor(row.cfa_expression, row.cfa_expression + row.cfa_expression_bytes);
-  if (row.cfa_expression_bytes < 3 || cursor.get<uint8_t>() != kBreg6) {
-    return rule_of_kind(RuleKind::kUnsupported);
-  }
-  const int64_t offset = cursor.sleb();
-  const bool fp_at_fp = row.fp.how == Saved::kExpression && row.fp.expression_bytes == 2 &&
-                        row.fp.expression[0] == kBreg6 && row.fp.expression[1] == 0;
-  if (cursor.done() || cursor.get<uint8_t>() != kDeref || !cursor.done() || !fp_at_fp ||
-      offset != static_cast<int32_t>(offset)) {
+  Cursor cfa = row.cfa_expression;
+  const bool by_fp = cfa.get<uint8_t>() == kBreg6;
+  const int64_t offset = cfa.sleb();
+  const bool read_there = cfa.get<uint8_t>() == kDeref && cfa.done() && !cfa.failed();
+  Cursor fp = row.fp.expression;
+  const bool fp_at_fp = row.fp.how == Saved::kExpression && fp.get<uint8_t>() == kBreg6 &&
+                        fp.get<uint8_t>() == 0 && fp.done() && !fp.failed();
+  if (!by_fp || !read_there || !fp_at_fp || offset != static_cast<int32_t>(offset)) {
     return rule_of_kind(RuleKind::kUnsupported);
   }
   UnwindRule rule = rule_of_kind(RuleKind::kCfaFromFpSlot);
@@ -422,7 +380,7 @@ UnwindRule rule_of_row(const Fde& fde, const Row& row) {
   const bool usual_return = row.pc.how == Saved::kOffset && row.pc.offset == -8 &&
                             fde.return_column == kRegPc && row.sp.how == Saved::kSame;
   if (!usual_return) return rule_of_kind(RuleKind::kUnsupported);
-  if (row.cfa_expression != nullptr) return drap_rule(row);
+  if (row.by_expression) return drap_rule(row);
   UnwindRule rule;
   if (row.fp.how == Saved::kOffset && row.fp.offset > UnwindRule::kFpUntouched &&
       row.fp.offset <= INT16_MAX) {
@@ -447,11 +405,12 @@ UnwindRule compute_rule(uintptr_t pc) {
   if (_dl_find_object(reinterpret_cast<void*>(pc), &found) != 0 || found.dlfo_eh_frame == nullptr) {
     return rule_of_kind(RuleKind::kNoInfo);
   }
-  const uint8_t* header = static_cast<const uint8_t*>(found.dlfo_eh_frame);
-  const uint8_t* at = find_fde(header, pc);
+  const auto header = reinterpret_cast<uintptr_t>(found.dlfo_eh_frame);
+  const AddressRange table = readable_around(header);
+  const uintptr_t at = table.holds(header) ? find_fde(header, table, pc) : 0;
+  const AddressRange entries = table.holds(at) ? table : readable_around(at);
   Fde fde;
-  if (at == nullptr || !parse_fde(at, reinterpret_cast<uint64_t>(header), fde) || pc < fde.low ||
-      pc >= fde.high) {
+  if (!parse_fde(at, entries, header, fde) || pc < fde.low || pc >= fde.high) {
     return rule_of_kind(RuleKind::kNoInfo);
   }
   Row row;

@@ -40,26 +40,47 @@ using format::Loss;
 using format::Table;
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr uint32_t kMostSpins = 1 << 16;
+constexpr uint32_t kSpinsBeforeYield = 100;
+constexpr uint64_t kLongestWaitNs = 200'000'000;
 
 enum class Fate { kUndecided, kStarted, kRefused };
 
 Fate fate = Fate::kUndecided;
 Settings settings;
-bool helper;       // must prove itself worth a file
-bool constructed;  // finish_start() has run
+bool helper;                    // must prove itself worth a file
+std::atomic<bool> constructed;  // finish_start() has run
 std::atomic<uint32_t> pending_lock;
+std::atomic<uint32_t> pending_turns;    // how often the lock was given back
+std::atomic<uint32_t> too_long_a_turn;  // this many and one: waited for in vain
 
-// Bounded; without the lock the event is not recorded, but counted as lost.
+// Without the lock the event is not recorded, but counted as lost. Its holder may be reading unwind
+// tables from a disk, or making the file, or have no processor; or it was left by a siglongjmp, and
+// the lock is never given back. So a turn is waited for only so long, and by no thread again.
 bool lock_pending() {
-  for (uint32_t spins = 0; spins < kMostSpins; ++spins) {
-    uint32_t free = 0;
-    if (pending_lock.compare_exchange_weak(free, 1, std::memory_order_acquire)) return true;
-    if (spins > 100) sys::call(SYS_sched_yield);
+  uint32_t turns = pending_turns.load(kRelaxed);
+  uint64_t began = 0;
+  for (uint32_t spins = 0;; ++spins) {
+    uint32_t free = pending_lock.load(kRelaxed);
+    if (free == 0 && pending_lock.compare_exchange_strong(free, 1, std::memory_order_acquire)) {
+      return true;
+    }
+    if (too_long_a_turn.load(kRelaxed) == turns + 1) return false;
+    if (spins <= kSpinsBeforeYield) continue;
+    sys::call(SYS_sched_yield);
+    const uint64_t now = sys::now_ns(CLOCK_MONOTONIC);
+    const uint32_t turns_now = pending_turns.load(kRelaxed);
+    if (began == 0 || turns_now != turns) {
+      turns = turns_now;
+      began = now;
+    }
+    if (now - began < kLongestWaitNs) continue;
+    too_long_a_turn.store(turns + 1, kRelaxed);
+    return false;
   }
-  // Its holder was left by a siglongjmp. Without a file there is nothing to lose but this.
-  set_mode(Mode::kOff);
-  return false;
+}
+void unlock_pending() {
+  pending_turns.fetch_add(1, kRelaxed);
+  pending_lock.store(0, std::memory_order_release);
 }
 
 // What a forked child got from its parent: the blocks of other generations in its own copies of the
@@ -93,6 +114,7 @@ void count_inherited() {
   }
 }
 
+// With the pending lock.
 void make_file() {
   if (segment.header().fork_depth != 0) count_inherited();
   describe_process();
@@ -100,9 +122,13 @@ void make_file() {
     set_mode(Mode::kOff);
     return;
   }
-  mark_replaced_recordings(kWorthExecuted.allocations, kWorthExecuted.age_ns);
-  tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
-  set_mode(recording_mode());
+  if (current_mode() == Mode::kPending) {
+    mark_replaced_recordings(kWorthExecuted.allocations, kWorthExecuted.age_ns);
+    tick_if_due(sys::now_ns(CLOCK_MONOTONIC));
+    if (change_mode(Mode::kPending, recording_mode())) return;
+  }
+  // Another thread could not wait for the file: it is about to install a filter.
+  segment.stop(format::StopReason::kSeccomp, 0);
 }
 
 void describe_parent(const Segment& parent) {
@@ -128,15 +154,13 @@ void describe_parent(const Segment& parent) {
 // forward. Pages of the parent's private memory are copies; its segment is still shared with it and
 // must not be written.
 void become_child() {
-  Mode unset = Mode::kUnset;
-  if (!control->mode.compare_exchange_strong(unset, Mode::kBecoming, std::memory_order_acquire)) {
-    return;
-  }
+  if (!change_mode(Mode::kUnset, Mode::kBecoming)) return;
   const bool parent_stopped =
       segment.header().state.load(kRelaxed) == static_cast<uint32_t>(format::State::kStopped);
   static Segment parent;
-  const bool readable = parent.take_over(segment);
-  if (parent_stopped || !readable || !segment.open_private() || !segment.copy_names_of(parent)) {
+  // A parent may have stopped before a filter of system calls, which is in force here, too.
+  if (parent_stopped || !parent.take_over(segment) || !segment.open_private() ||
+      !segment.copy_names_of(parent)) {
     fate = Fate::kRefused;
     set_mode(Mode::kOff);
     return;
@@ -167,7 +191,8 @@ void become_child() {
   helper = true;
   pending_allocations = pending_bytes = 0;
   pending_lock.store(0, kRelaxed);
-  set_mode(Mode::kPending);
+  too_long_a_turn.store(0, kRelaxed);
+  change_mode(Mode::kBecoming, Mode::kPending);
 }
 
 bool worth_a_file() {
@@ -207,14 +232,19 @@ void finish_start(const char* complaint) {
   if (fate != Fate::kStarted) return;
   ReentryGuard guard;
   const bool often = settings.reference_unwinder || settings.unwind_check != 0 || !kHasUnwindRules;
-  if (!load_reference_unwinder(settings.reference_unwinder, often) && often) {
+  const bool wanted = often || !calls_are_filtered();
+  if (wanted && !load_reference_unwinder(settings.reference_unwinder, often) && often) {
     add_note("libunwind.so.8 is not installed (package libunwind8): its checks were not made");
   }
   watch_thread_ends();
   watch_libc_forks(begin_libc_fork, end_libc_fork);
-  constructed = true;
   if (*complaint != 0) add_note(complaint);
-  if (current_mode() == Mode::kPending && !helper) make_file();
+  // Constructors of libraries may have started threads, any of which makes the file from now on.
+  constructed.store(true, std::memory_order_release);
+  if (current_mode() == Mode::kPending && !helper && lock_pending()) {
+    if (current_mode() == Mode::kPending) make_file();
+    unlock_pending();
+  }
 }
 
 void refuse_recording() {
@@ -257,14 +287,35 @@ void note_exit(int code, bool code_known) {
   h.state.store(static_cast<uint32_t>(format::State::kExited), std::memory_order_release);
 }
 
+void stop_before_filter() {
+  ReentryGuard guard;
+  if (fate != Fate::kStarted || current_mode() == Mode::kOff) return;
+  // Another thread may be making the file, or a child of the process.
+  const bool waited = current_mode() == Mode::kPending && guard.entered() && lock_pending();
+  const Mode mode = current_mode();
+  if (!is_recording(mode)) {
+    fate = Fate::kRefused;
+    // In a forked child that has not noticed the segment is its parent's.
+    if (mode != Mode::kUnset) set_mode(Mode::kOff);
+  } else {
+    // A vfork child is in its parent's memory: the parent's recording ends, too, for there is none
+    // but the parent's to end.
+    if (guard.entered() && sys::getpid() == segment.header().pid) {
+      if (thread_local_state.shard != nullptr) refresh_totals(*thread_local_state.shard);
+      tick_at_exit();
+    }
+    segment.stop(format::StopReason::kSeccomp, 0);
+  }
+  if (waited) unlock_pending();
+}
+
 namespace {
 
-// The frame that marked this thread busy is gone if a frame further out on the same stack comes by.
-// On an alternate signal stack addresses say nothing.
-bool was_abandoned() {
-  if (reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) <= thread_local_state.busy_at) {
-    return false;
-  }
+// The frame that marked this thread busy is gone if one that begins no lower on the same stack
+// comes by: the same function called again from the same place, at the latest. On an alternate
+// signal stack addresses say nothing.
+bool was_abandoned(uintptr_t here) {
+  if (here < thread_local_state.busy_at) return false;
   stack_t alternate = {};
   return sys::call(SYS_sigaltstack, 0, sys::arg(&alternate)) == 0 &&
          (alternate.ss_flags & SS_ONSTACK) == 0;
@@ -272,9 +323,11 @@ bool was_abandoned() {
 
 }  // namespace
 
-void EventScope::enter_slowly() {
+void EventScope::enter_slowly(uintptr_t here) {
   Mode mode = current_mode();
-  if (!guard_.entered() && !(was_abandoned() && guard_.take_over())) {
+  // Perhaps under a filter: no system call any more.
+  if (mode == Mode::kOff || (mode == Mode::kUnset && fate != Fate::kStarted)) return;
+  if (!guard_.entered() && !(was_abandoned(here) && guard_.take_over(here))) {
     if (is_recording(mode) && !thread_local_state.calling_out) {
       segment.count_loss(Loss::kReentrant);
     }
@@ -284,18 +337,24 @@ void EventScope::enter_slowly() {
     become_child();
     mode = current_mode();
   }
-  if (mode != Mode::kPending) {
-    entered_ = is_recording(mode);
-    return;
+  if (mode == Mode::kPending) {
+    if (!lock_pending()) return segment.count_loss(Loss::kReentrant);
+    mode = current_mode();  // who had the lock may have made the file, or failed to
+    if (mode == Mode::kPending) {
+      locked_ = entered_ = true;
+      return;
+    }
+    unlock_pending();
   }
-  locked_ = entered_ = lock_pending();
-  if (!locked_) segment.count_loss(Loss::kReentrant);
+  entered_ = is_recording(mode);
 }
 
 void EventScope::leave_pending() {
   // Before the constructor ran only private memory is used: the loader is at work.
-  if (current_mode() == Mode::kPending && constructed && worth_a_file()) make_file();
-  pending_lock.store(0, std::memory_order_release);
+  if (current_mode() == Mode::kPending && constructed.load(std::memory_order_acquire) &&
+      worth_a_file())
+    make_file();
+  unlock_pending();
 }
 
 }  // namespace mla

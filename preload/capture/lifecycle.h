@@ -44,15 +44,19 @@ void describe_python(const char* version);
 // exit or _exit is about to happen. Idempotent; recording goes on (other threads may allocate).
 void note_exit(int code, bool code_known);
 
+// The program is about to install a filter of system calls, which may end it for the next one that
+// mla makes: recording ends here, in children forked later too, and mla makes none from now on.
+void stop_before_filter();
+
 // One event under way in this thread. entered(): it is to be recorded. While the process has no
 // file, scopes of all threads exclude each other, so that going to the file loses nothing.
 class EventScope {
  public:
-  EventScope() {
+  __attribute__((always_inline)) EventScope() : guard_(this_frame()) {
     if (__builtin_expect(guard_.entered() && is_recording(current_mode()), 1)) {
       entered_ = true;
     } else {
-      enter_slowly();
+      enter_slowly(this_frame());
     }
   }
   ~EventScope() {
@@ -65,7 +69,7 @@ class EventScope {
   bool is_pending() const { return locked_; }
 
  private:
-  void enter_slowly();
+  void enter_slowly(uintptr_t here);
   void leave_pending();
   ReentryGuard guard_;
   bool entered_ = false;

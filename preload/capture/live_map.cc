@@ -102,7 +102,7 @@ void LiveMap::forget_generations() {
 }
 
 bool LiveMap::resident_pages(const Slot* leaf, unsigned char* resident) const {
-  return sys::mincore(leaf, slots_of_leaf() * sizeof(Slot), resident) == 0;
+  return own_residents(leaf, slots_of_leaf() * sizeof(Slot), resident);
 }
 
 bool LiveMap::ever_held(uintptr_t low, uintptr_t high) const {
@@ -114,6 +114,7 @@ bool LiveMap::ever_held(uintptr_t low, uintptr_t high) const {
     const uintptr_t span_end = ((low >> span_bits) + 1) << span_bits;
     const uintptr_t end = high < span_end ? high : span_end;
     for (const uintptr_t half : {0, 8}) {
+      if (half != 0 && upper_ == 0) break;
       if (middle != nullptr && any_resident(slot_at(low | half), slot_at((end - 1) | half)))
         return true;
     }
@@ -129,7 +130,7 @@ bool LiveMap::any_resident(const Slot* first, const Slot* last) {
   unsigned char resident[kMostLeafPages];
   const uintptr_t from = reinterpret_cast<uintptr_t>(first) & ~(kPage - 1);
   const uintptr_t to = (reinterpret_cast<uintptr_t>(last) & ~(kPage - 1)) + kPage;
-  if (sys::mincore(reinterpret_cast<const void*>(from), to - from, resident) != 0) return false;
+  if (!own_residents(reinterpret_cast<const void*>(from), to - from, resident)) return false;
   for (uintptr_t p = 0; p < (to - from) / kPage; ++p) {
     if ((resident[p] & 1) != 0) return true;
   }
@@ -164,7 +165,7 @@ uint64_t LiveMap::resident_bytes() const {
       const Slot* leaf = middle->leaf[i].load(std::memory_order_acquire);
       if (leaf == nullptr) continue;
       const auto add = [&](const void* from, uint64_t bytes) {
-        if (sys::mincore(from, bytes, resident) != 0) return;
+        if (!own_residents(from, bytes, resident)) return;
         for (uint64_t p = 0; p < bytes / 4096; ++p) pages += resident[p] & 1;
       };
       add(leaf, slots_of_leaf() * sizeof(Slot));

@@ -9,8 +9,8 @@
 //
 // One slot per 16 bytes of address space, or per 32 over ptmalloc2, whose smallest chunk is 32
 // bytes: an eighth of such a heap. jemalloc, tcmalloc and mimalloc put two blocks of up to 8 bytes
-// into 16: blocks at an odd multiple of 8 have slots of their own, in a second half of the leaf
-// that costs nothing where there are none.
+// into 16: there, blocks at an odd multiple of 8 have slots of their own, in a second half of the
+// leaf whose pages cost nothing where there are none.
 //
 //   slot:          more:2 | size:7 | generation:3 | site:20        (bit 31 first)
 //   continuation:  size:12 | 0:20
@@ -62,6 +62,7 @@ class LiveMap {
   void configure(uint32_t smallest_spacing) {
     shift_ = smallest_spacing == 32 ? 5 : 4;
     half_slots_ = slots_of_half(shift_);
+    upper_ = shift_ == 5 ? 0 : half_slots_;
   }
 
   // The label of what is born from now on.
@@ -163,10 +164,11 @@ class LiveMap {
       if (page >> kLeafBits != span_) enter(map, page);
       if (leaf_ == nullptr) return;
       const uint64_t first = (page & (kLeafSpan - 1)) >> map.shift_;
-      for (const bool upper : {false, true}) {
-        const uint64_t from = first + (upper ? map.half_slots_ : 0);
+      for (const unsigned eight : {0U, 8U}) {
+        if (eight != 0 && map.upper_ == 0) break;
+        const uint64_t from = first + (eight != 0 ? map.upper_ : 0);
         if ((resident_[from / kSlotsPerPage] & 1) == 0) continue;
-        const uintptr_t address = page + (upper ? 8 : 0);
+        const uintptr_t address = page + eight;
         for (uint64_t s = 0; s < 4096U >> map.shift_; ++s) {
           const LiveBlock block = unpack(leaf_ + from + s);
           if (block.site != format::SiteId::kNone) each(address + (s << map.shift_), block);
@@ -290,7 +292,7 @@ class LiveMap {
         std::memory_order_acquire);
   }
   uint64_t place_of(uintptr_t address) const {
-    return ((address & (kLeafSpan - 1)) >> shift_) + ((address & 8) != 0 ? half_slots_ : 0);
+    return ((address & (kLeafSpan - 1)) >> shift_) + ((address & 8) != 0 ? upper_ : 0);
   }
   Slot* slot_at(uintptr_t address) const {
     Slot* leaf = leaf_of(address);
@@ -306,13 +308,14 @@ class LiveMap {
   Slot* make_slot(uintptr_t address);
   bool resident_pages(const Slot* leaf, unsigned char* resident) const;
   static bool any_resident(const Slot* first, const Slot* last);
-  uint64_t slots_of_leaf() const { return 2 * half_slots_; }
+  uint64_t slots_of_leaf() const { return half_slots_ + upper_; }
   uint64_t leaf_bytes() const { return slots_of_leaf() * (sizeof(Slot) + sizeof(Label)); }
 
   std::atomic<Middle*> directory_[1U << kDirectoryBits];
   uint32_t shift_ = 4;
   std::atomic<uint8_t> birth_label_{0};  // beside what every look-up reads
   uint64_t half_slots_ = (kLeafSpan >> 4) + kSlotsPerPage;
+  uint64_t upper_ = half_slots_;  // where the slots for odd multiples of 8 begin; 0: there are none
 };
 
 extern LiveMap live_map;

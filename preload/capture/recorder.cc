@@ -40,6 +40,7 @@ void compare_with_reference(Shard& shard, const CallContext& from) {
     const uint64_t mine = i < a.depth ? a.pcs[i] : 0;
     const uint64_t its = i < b.depth ? b.pcs[i] : 0;
     if (mine == its) continue;
+    if (reference_lost_at(a, i)) return;
     if (h.unwind_differed.fetch_add(1, kRelaxed) == 0) {
       h.unwind_first_frame.store(i, kRelaxed);
       h.unwind_first_pc.store(mine, kRelaxed);
@@ -260,7 +261,7 @@ void record_allocation_exactly(const void* block, uint64_t bytes, uintptr_t pc, 
     return;
   }
   const CallContext from = {pc, sp, fp};
-  const ReentryGuard guard;
+  const ReentryGuard guard(this_frame());
   map_of(kind).prefetch(reinterpret_cast<uintptr_t>(block));  // needed when the stack is known
   count_allocated<kind>(*shard, block, bytes, heap_site<kind>(*shard, from));
   after_event(*shard);
@@ -281,7 +282,7 @@ void record_free_exactly(const void* block) {
     __builtin_prefetch(static_cast<const char*>(block) - 16, 1);
   }
   {
-    const ReentryGuard guard;
+    const ReentryGuard guard(this_frame());
     SiteId site = SiteId::kNone;
     uint64_t bytes = 0;
     if (__builtin_expect(

@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 
+#include <atomic>
+
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
@@ -37,7 +39,7 @@ struct Functions {
   int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
 };
 Functions unw;
-bool loaded;
+std::atomic<bool> loaded;  // set last: threads may run already
 bool forced_by_user;
 
 template <class T>
@@ -66,7 +68,7 @@ uint64_t inode_of_pipe(int fd) {
   return sys::fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == S_IFIFO ? st.st_ino : 0;
 }
 
-void replace_memory_access() {
+bool replace_memory_access() {
   // The pipe gets the numbers that one made just before got.
   int fd[2] = {-1, -1};
   if (sys::call(SYS_pipe2, sys::arg(fd), O_CLOEXEC) == 0) {
@@ -76,13 +78,15 @@ void replace_memory_access() {
   unw_context_t context;
   unw_cursor_t cursor;
   MLA_GET_CONTEXT(&context);
-  loaded = unw.init(&cursor, &context) == 0;  // its own start-up, which would undo the following
+  const bool good =
+      unw.init(&cursor, &context) == 0;  // its own start-up, which would undo the following
   const uint64_t pipe = fd[0] < 0 ? 0 : inode_of_pipe(fd[0]);
   if (pipe != 0 && pipe == inode_of_pipe(fd[1])) {
     sys::close(fd[0]);
     sys::close(fd[1]);
   }
   unw.get_accessors(*unw.address_space)->access_mem = read_memory;
+  return good;
 }
 
 }  // namespace
@@ -91,26 +95,30 @@ bool load_reference_unwinder(bool forced, bool cached) {
   void* library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return false;
   // The macros of libunwind.h give the architecture's names, such as _ULx86_64_step.
-  loaded = find(library, MLA_STRING(unw_init_local), unw.init) &&
-           find(library, MLA_STRING(unw_step), unw.step) &&
-           find(library, MLA_STRING(unw_get_reg), unw.get_reg) &&
-           find(library, MLA_STRING(unw_flush_cache), unw.flush_cache) &&
-           find(library, MLA_STRING(unw_local_addr_space), unw.address_space) &&
-           find(library, MLA_STRING(unw_get_accessors), unw.get_accessors) &&
-           find(library, MLA_STRING(unw_set_caching_policy), unw.set_caching_policy);
+  bool good = find(library, MLA_STRING(unw_init_local), unw.init) &&
+              find(library, MLA_STRING(unw_step), unw.step) &&
+              find(library, MLA_STRING(unw_get_reg), unw.get_reg) &&
+              find(library, MLA_STRING(unw_flush_cache), unw.flush_cache) &&
+              find(library, MLA_STRING(unw_local_addr_space), unw.address_space) &&
+              find(library, MLA_STRING(unw_get_accessors), unw.get_accessors) &&
+              find(library, MLA_STRING(unw_set_caching_policy), unw.set_caching_policy);
 #if defined(__x86_64__)
-  loaded = loaded && find(library, MLA_STRING(unw_tdep_getcontext), unw.get_context);
+  good = good && find(library, MLA_STRING(unw_tdep_getcontext), unw.get_context);
 #endif
-  if (loaded) replace_memory_access();
+  good = good && replace_memory_access();
   // libunwind holds the lock of its cache while it waits for the loader's: a deadlock with a
   // program that allocates in a callback of dl_iterate_phdr. As a fallback it does without; where
   // every stack is to be checked or made by it, that would be too slow.
-  if (loaded && !cached) unw.set_caching_policy(*unw.address_space, UNW_CACHE_NONE);
-  forced_by_user = loaded && forced;
-  return loaded;
+  if (good && !cached) unw.set_caching_policy(*unw.address_space, UNW_CACHE_NONE);
+  forced_by_user = good && forced;
+  loaded.store(good, std::memory_order_release);
+  return good;
 }
 
-void drop_reference_unwinder() { loaded = forced_by_user = false; }
+void drop_reference_unwinder() {
+  forced_by_user = false;
+  loaded.store(false, std::memory_order_relaxed);
+}
 
 bool reference_unwinder_forced() { return forced_by_user; }
 
@@ -182,13 +190,13 @@ bool unwind(const CallContext& from, CapturedStack& out) {
 }  // namespace
 
 bool reference_unwind(const CallContext& from, CapturedStack& out) {
-  if (!loaded) return false;
+  if (!loaded.load(std::memory_order_acquire)) return false;
   const CallingOut calling_out;
   return unwind(from, out);
 }
 
 void forget_reference_caches() {
-  if (!loaded) return;
+  if (!loaded.load(std::memory_order_acquire)) return;
   const CallingOut calling_out;
   unw.flush_cache(*unw.address_space, 0, 0);
 }

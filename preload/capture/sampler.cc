@@ -12,7 +12,7 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 // While nothing is recorded, each thread looks this often whether that has changed.
-constexpr int64_t kBytesBetweenLooks = 1 << 20;
+constexpr int64_t kBytesBetweenLooks = 16 << 10;
 
 uint64_t finest_interval;  // the budget makes it no finer
 uint32_t budget_ppm;
@@ -21,14 +21,30 @@ std::atomic<uint64_t> last_decision_ns;
 std::atomic<uint64_t> last_cpu_ns;
 std::atomic<uint64_t> last_sampling_ns;
 
+// What is allocated while nothing is recorded stays unknown: the reader has to know when that was.
+void note_off_times(format::SegmentHeader& h, bool was_off, bool is_off) {
+  if (was_off == is_off) return;
+  const uint64_t begin = h.off_begin_ns.load(kRelaxed);
+  const uint64_t end = h.off_end_ns.load(kRelaxed);
+  uint64_t now = segment.since_start_ns();
+  if (was_off) {
+    h.off_end_ns.store(now > begin ? now : begin + 1, kRelaxed);
+    return;
+  }
+  if (now <= end) now = end + 1;
+  h.off_begin_ns.store(now | (now == 0), kRelaxed);
+  if (h.off_first_ns.load(kRelaxed) == 0) h.off_first_ns.store(now | (now == 0), kRelaxed);
+}
+
 void set_interval(uint64_t interval) {
   format::SegmentHeader& h = segment.header();
-  sampling_interval.store(interval, kRelaxed);
+  const bool was_off = sampling_interval.exchange(interval, kRelaxed) == format::kOffInterval;
+  note_off_times(h, was_off, interval == format::kOffInterval);
   h.sampling_interval.store(interval, kRelaxed);
   if (interval != format::kExactInterval) h.ever_sampled.store(1, kRelaxed);
   if (interval == format::kExactInterval) exact_blocks_exist.store(true, kRelaxed);
   const Mode mode = current_mode();
-  if (is_recording(mode)) set_mode(recording_mode());
+  if (is_recording(mode)) change_mode(mode, recording_mode());
 }
 
 // What a sample costs does not depend on how many there are: their cost is inverse to the interval.
@@ -58,7 +74,12 @@ void keep_to_budget(uint64_t now_ns) {
   if (wanted > kCoarsest) wanted = kCoarsest;
   if (wanted < finest_interval) wanted = finest_interval;
   const uint64_t change = wanted > interval ? wanted - interval : interval - wanted;
-  if (change > interval / 8) set_interval(wanted);
+  // Unless somebody asked for another one meanwhile, or for none.
+  uint64_t before = interval;
+  if (change > interval / 8 &&
+      sampling_interval.compare_exchange_strong(before, wanted, kRelaxed)) {
+    segment.header().sampling_interval.store(wanted, kRelaxed);
+  }
 }
 
 // What two readings of the clock show when nothing lies between them.
@@ -134,6 +155,7 @@ void reset_sampler_after_fork() {
   last_decision_ns.store(0, kRelaxed);
   last_cpu_ns.store(0, kRelaxed);
   last_sampling_ns.store(0, kRelaxed);
+  note_off_times(segment.header(), false, sampling_interval.load(kRelaxed) == format::kOffInterval);
 }
 
 LiveBlock take_recorded(uintptr_t address, BlockKind kind) {

@@ -37,7 +37,7 @@ void adjust_sampling(uint64_t now_ns);
 // it was not measured.
 void count_sampling_time(uint64_t took_ns, uint64_t times = 1);
 
-// In a forked child: its CPU time begins anew.
+// In a forked child: its CPU time begins anew, and so does what its recording says of itself.
 void reset_sampler_after_fork();
 
 // Whether the block may be one of the sampled, or blocks were recorded in exact mode before: if

@@ -189,7 +189,7 @@ uint64_t resident_shard_bytes() {
   uint64_t pages = 0;
   for (const Shard* s = all_shards.load(std::memory_order_acquire); s != nullptr; s = s->next) {
     unsigned char resident[kShardBytes / kPage];
-    if (sys::mincore(s, kShardBytes, resident) != 0) continue;
+    if (!own_residents(s, kShardBytes, resident)) continue;
     for (const unsigned char page : resident) pages += page & 1;
   }
   return pages * kPage;

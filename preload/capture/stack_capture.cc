@@ -38,4 +38,18 @@ void capture_stack(const CallContext& from, ReadableRange& readable, CapturedSta
   out.end = StackEnd::kIncomplete;
 }
 
+bool reference_lost_at(const CapturedStack& stack, uint32_t frame) {
+#if defined(__x86_64__)
+  // The first caller found so is still right: its address was read before the stack pointer was.
+  for (uint32_t i = 0; i + 1 < frame && i < stack.depth; ++i) {
+    const bool exact = (stack.pcs[i] & format::kPcExact) != 0;
+    const uintptr_t pc = stack.pcs[i] & ~format::kPcExact;
+    if (rule_cache.rule_at(pc - (exact ? 0 : 1)).kind == RuleKind::kNoInfo) return true;
+  }
+#endif
+  (void)stack;
+  (void)frame;
+  return false;
+}
+
 }  // namespace mla

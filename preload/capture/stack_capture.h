@@ -45,4 +45,10 @@ struct CapturedStack {
 // no lock unless a frame needs libunwind (see reference_unwinder.h).
 void capture_stack(const CallContext& from, ReadableRange& readable, CapturedStack& out);
 
+// Whether libunwind no longer knows the stack pointer at this frame. Of a frame without unwind
+// information it takes the caller from RBP, as capture_stack does, but adds 16 to the stack pointer
+// where RBP + 16 is the new one (x86_64/Gstep.c of 1.6.2): it gives up once such frames are
+// 16 KiB away from that, and is wrong where the next rule starts from RSP.
+bool reference_lost_at(const CapturedStack& stack, uint32_t frame);
+
 }  // namespace mla

@@ -11,7 +11,7 @@ struct Shard;
 struct ThreadLocal {
   int64_t countdown;  // bytes until the next sample point; sampling begins at the first one below 0
   Shard* shard;       // nullptr until the thread's first event, and again once it has ended
-  uintptr_t busy_at;  // an address in the frame that set `busy`
+  uintptr_t busy_at;  // where on the stack `busy` was set
   uintptr_t last_recorded;  // address of the block this thread recorded last
   uintptr_t domains_at;     // an address in the frame of the outermost wrapper of in_domains
   bool busy;                // this thread is inside mla: events are forwarded and not recorded
@@ -44,13 +44,21 @@ class AllocatorScope {
   bool outer_;
 };
 
+// Where the frame of the calling function begins: what that function calls, whoever interrupts it,
+// and a handler of that signal, all have lower ones.
+__attribute__((always_inline)) inline uintptr_t this_frame() {
+  return reinterpret_cast<uintptr_t>(__builtin_dwarf_cfa());
+}
+
 // Marks the thread as being inside mla. An event that happens meanwhile in the same thread (a
 // signal handler that allocates, libunwind, our own calls into libc) sees entered() == false and is
 // only forwarded: tables are never changed by two hands at once, and nothing can recurse.
 class ReentryGuard {
  public:
-  ReentryGuard() : entered_(!thread_local_state.busy) {
-    if (entered_) mark_frame();
+  ReentryGuard() : ReentryGuard(reinterpret_cast<uintptr_t>(this)) {}
+  // `here`: this_frame() of a function that outlives this.
+  explicit ReentryGuard(uintptr_t here) : entered_(!thread_local_state.busy) {
+    if (entered_) mark_frame(here);
     thread_local_state.busy = true;
     // A signal handler of this thread must see the mark before anything that it protects.
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -64,16 +72,15 @@ class ReentryGuard {
   bool entered() const { return entered_; }
   // A siglongjmp out of a signal handler may have left the frame that set the mark, for ever. True
   // if that frame is gone, which the caller knows; the mark is then this guard's.
-  bool take_over() {
-    mark_frame();
+  bool take_over(uintptr_t here) {
+    mark_frame(here);
     return entered_ = true;
   }
 
  private:
   // Only a number to compare with later, which the analyser is not to take for a pointer that is
   // kept.
-  void mark_frame() {
-    auto here = reinterpret_cast<uintptr_t>(this);
+  static void mark_frame(uintptr_t here) {
     __asm__("" : "+r"(here));
     thread_local_state.busy_at = here;
   }

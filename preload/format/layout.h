@@ -122,6 +122,7 @@ enum class StopReason : uint32_t {
   kNone = 0,
   kNoSpace = 1,    // the file system of the segment is full; stop_errno tells more
   kFileLimit = 2,  // RLIMIT_FSIZE, or the bound of the format
+  kSeccomp = 3,    // the program installed a filter of system calls
   kCount,
 };
 
@@ -142,7 +143,7 @@ enum class Loss : uint32_t {
   kStackHeuristic = 12,     // frames without unwind information were followed by the frame pointer
   kPythonCodeFull = 13,     // Python frames whose function found no room: shown without a name
   kPythonStackBroken = 14,  // Python stacks that could not be read to their end
-  kCount = 24,
+  kCount = 21,
 };
 inline constexpr uint32_t kLossCount = static_cast<uint32_t>(Loss::kCount);
 // Reasons whose events are absent from every total ("lost_events").
@@ -237,6 +238,12 @@ struct SegmentHeader {
   std::atomic<uint64_t> own_private_bytes;   // mla's private memory, live map left out
   std::atomic<uint64_t> own_live_map_bytes;  // resident bytes of the live map, at the last tick
   std::atomic<uint64_t> losses[kLossCount];
+  // When recording was switched off (kOffInterval), in ns since the start and at least 1: the first
+  // time, and from when to when the last time. 0: never. While it is off the end is not above the
+  // begin.
+  std::atomic<uint64_t> off_first_ns;
+  std::atomic<uint64_t> off_begin_ns;
+  std::atomic<uint64_t> off_end_ns;
   // Mean bytes between two sampled allocations; kExactInterval: every one is recorded;
   // kOffInterval: none.
   std::atomic<uint64_t> sampling_interval;

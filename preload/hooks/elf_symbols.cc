@@ -3,18 +3,41 @@
 #include <dlfcn.h>
 #include <elf.h>
 
-#include "segment/text.h"
-
 namespace mla {
 
 namespace {
 
+// An array in a loaded file, as far as it can be read.
+template <class T>
+class Array {
+ public:
+  Array() = default;
+  explicit Array(uintptr_t at) : at_(at) {
+    const AddressRange part = readable_around(at);
+    if (part.holds(at)) count_ = (part.high - at) / sizeof(T);
+  }
+  bool empty() const { return count_ == 0; }
+  uint64_t count() const { return count_; }
+  // Zeros beyond the end.
+  T operator[](uint64_t i) const {
+    T value{};
+    if (i < count_) {
+      __builtin_memcpy(&value, reinterpret_cast<const void*>(at_ + i * sizeof(T)), sizeof value);
+    }
+    return value;
+  }
+
+ private:
+  uintptr_t at_ = 0;
+  uint64_t count_ = 0;
+};
+
 struct Tables {
-  const ElfW(Sym) * symbols = nullptr;
-  const char* strings = nullptr;
-  const uint32_t* gnu_hash = nullptr;
-  const uint32_t* sysv_hash = nullptr;
-  const ElfW(Half) * versions = nullptr;
+  Array<ElfW(Sym)> symbols;
+  Array<char> strings;
+  Array<uint32_t> gnu_hash;
+  Array<uint32_t> sysv_hash;
+  Array<ElfW(Half)> versions;
 };
 
 Tables tables_of(const struct link_map* object) {
@@ -25,19 +48,19 @@ Tables tables_of(const struct link_map* object) {
     if (at < object->l_addr) at += object->l_addr;
     switch (d->d_tag) {
       case DT_SYMTAB:
-        t.symbols = reinterpret_cast<const ElfW(Sym)*>(at);
+        t.symbols = Array<ElfW(Sym)>(at);
         break;
       case DT_STRTAB:
-        t.strings = reinterpret_cast<const char*>(at);
+        t.strings = Array<char>(at);
         break;
       case DT_GNU_HASH:
-        t.gnu_hash = reinterpret_cast<const uint32_t*>(at);
+        t.gnu_hash = Array<uint32_t>(at);
         break;
       case DT_HASH:
-        t.sysv_hash = reinterpret_cast<const uint32_t*>(at);
+        t.sysv_hash = Array<uint32_t>(at);
         break;
       case DT_VERSYM:
-        t.versions = reinterpret_cast<const ElfW(Half)*>(at);
+        t.versions = Array<ElfW(Half)>(at);
         break;
       default:
         break;
@@ -46,50 +69,59 @@ Tables tables_of(const struct link_map* object) {
   return t;
 }
 
-bool is_definition(const Tables& t, uint32_t i, const char* name) {
-  constexpr ElfW(Half) kHiddenVersion = 0x8000;
-  const ElfW(Sym)& s = t.symbols[i];
-  const unsigned binding = ELF64_ST_BIND(s.st_info);
-  return s.st_shndx != SHN_UNDEF && s.st_value != 0 &&
-         (binding == STB_GLOBAL || binding == STB_WEAK || binding == STB_GNU_UNIQUE) &&
-         (t.versions == nullptr || (t.versions[i] & kHiddenVersion) == 0) &&
-         same_text(t.strings + s.st_name, name);
+bool is_named(const Tables& t, uint64_t string, const char* name) {
+  for (uint64_t i = 0;; ++i) {
+    if (t.strings[string + i] != name[i] || string + i >= t.strings.count()) return false;
+    if (name[i] == 0) return true;
+  }
 }
 
-const ElfW(Sym) * find_by_gnu_hash(const Tables& t, const char* name) {
+// The symbol, if it defines the name.
+bool is_definition(const Tables& t, uint64_t i, const char* name, ElfW(Sym) & out) {
+  constexpr ElfW(Half) kHiddenVersion = 0x8000;
+  const ElfW(Sym) s = t.symbols[i];
+  const unsigned binding = ELF64_ST_BIND(s.st_info);
+  if (s.st_shndx == SHN_UNDEF || s.st_value == 0 ||
+      (binding != STB_GLOBAL && binding != STB_WEAK && binding != STB_GNU_UNIQUE) ||
+      (t.versions[i] & kHiddenVersion) != 0 || !is_named(t, s.st_name, name)) {
+    return false;
+  }
+  out = s;
+  return true;
+}
+
+bool find_by_gnu_hash(const Tables& t, const char* name, ElfW(Sym) & out) {
   uint32_t hash = 5381;
   for (const char* c = name; *c != 0; ++c) hash = hash * 33 + static_cast<uint8_t>(*c);
   const uint32_t buckets = t.gnu_hash[0];
   const uint32_t first = t.gnu_hash[1];
-  const uint32_t bloom_words = t.gnu_hash[2];
-  const uint32_t* bucket =
-      t.gnu_hash + 4 + static_cast<size_t>(bloom_words) * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
-  const uint32_t* chain = bucket + buckets;
-  if (buckets == 0) return nullptr;
-  uint32_t i = bucket[hash % buckets];
-  if (i < first) return nullptr;
-  for (;; ++i) {
-    const uint32_t its = chain[i - first];
-    if ((its | 1) == (hash | 1) && is_definition(t, i, name)) return &t.symbols[i];
-    if ((its & 1) != 0) return nullptr;
+  const uint64_t bloom_words = t.gnu_hash[2];
+  if (buckets == 0) return false;
+  const uint64_t bucket = 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+  const uint64_t chain = bucket + buckets;
+  uint32_t i = t.gnu_hash[bucket + hash % buckets];
+  if (i < first) return false;
+  for (; chain + (i - first) < t.gnu_hash.count(); ++i) {
+    const uint32_t its = t.gnu_hash[chain + (i - first)];
+    if ((its | 1) == (hash | 1) && is_definition(t, i, name, out)) return true;
+    if ((its & 1) != 0) return false;
   }
+  return false;
 }
 
-const ElfW(Sym) * find_by_sysv_hash(const Tables& t, const char* name) {
+bool find_by_sysv_hash(const Tables& t, const char* name, ElfW(Sym) & out) {
   const uint32_t count = t.sysv_hash[1];
-  for (uint32_t i = 0; i < count; ++i) {
-    if (is_definition(t, i, name)) return &t.symbols[i];
+  for (uint32_t i = 0; i < count && i < t.symbols.count(); ++i) {
+    if (is_definition(t, i, name, out)) return true;
   }
-  return nullptr;
+  return false;
 }
 
-const ElfW(Sym) * find(const struct link_map* object, const char* name) {
+bool find(const struct link_map* object, const char* name, ElfW(Sym) & out) {
   // A list that is walked while another thread unloads a library may lead to one that is gone.
-  if (object == nullptr || object_of(object->l_ld) != object) return nullptr;
+  if (object == nullptr || object_of(object->l_ld) != object) return false;
   const Tables t = tables_of(object);
-  if (t.symbols == nullptr || t.strings == nullptr) return nullptr;
-  if (t.gnu_hash != nullptr) return find_by_gnu_hash(t, name);
-  return t.sysv_hash != nullptr ? find_by_sysv_hash(t, name) : nullptr;
+  return t.gnu_hash.empty() ? find_by_sysv_hash(t, name, out) : find_by_gnu_hash(t, name, out);
 }
 
 }  // namespace
@@ -97,15 +129,15 @@ const ElfW(Sym) * find(const struct link_map* object, const char* name) {
 const struct link_map* first_object() { return _r_debug.r_map; }
 
 void* find_function(const struct link_map* object, const char* name) {
-  const ElfW(Sym)* s = find(object, name);
+  ElfW(Sym) s;
   // An indirect function would need its resolver run; none of what mla looks for is one.
-  if (s == nullptr || ELF64_ST_TYPE(s->st_info) != STT_FUNC) return nullptr;
-  return reinterpret_cast<void*>(object->l_addr + s->st_value);
+  if (!find(object, name, s) || ELF64_ST_TYPE(s.st_info) != STT_FUNC) return nullptr;
+  return reinterpret_cast<void*>(object->l_addr + s.st_value);
 }
 
 void* find_symbol(const struct link_map* object, const char* name) {
-  const ElfW(Sym)* s = find(object, name);
-  return s == nullptr ? nullptr : reinterpret_cast<void*>(object->l_addr + s->st_value);
+  ElfW(Sym) s;
+  return find(object, name, s) ? reinterpret_cast<void*>(object->l_addr + s.st_value) : nullptr;
 }
 
 const struct link_map* find_definer(const struct link_map* after, const char* name) {

@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "segment/loaded_image.h"
+
 namespace mla {
 
 // Libraries in the loader's order: the program, preloaded ones, then dependencies.
@@ -26,12 +28,7 @@ const struct link_map* find_definer(const struct link_map* after, const char* na
 // The object whose code holds `address`, or nullptr.
 const struct link_map* object_of(const void* address);
 
-// Lowest and highest mapped address of an object.
-struct AddressRange {
-  uintptr_t low = 0;
-  uintptr_t high = 0;
-  bool holds(uintptr_t address) const { return address >= low && address < high; }
-};
+// All that is mapped of an object; empty if it is not loaded.
 AddressRange range_of(const struct link_map* object);
 
 }  // namespace mla

@@ -39,5 +39,11 @@ inline bool is_recording(Mode mode) { return mode >= Mode::kRecording; }
 
 inline Mode current_mode() { return control->mode.load(std::memory_order_acquire); }
 inline void set_mode(Mode mode) { control->mode.store(mode, std::memory_order_release); }
+// False, with nothing done, if it is not `from` any more: another thread may have switched off, and
+// that is for good.
+inline bool change_mode(Mode from, Mode to) {
+  return control->mode.compare_exchange_strong(from, to, std::memory_order_acq_rel,
+                                               std::memory_order_acquire);
+}
 
 }  // namespace mla

@@ -107,7 +107,7 @@ bool PageMap::residents(uintptr_t start, uint32_t count, bool anonymous, uint64_
       return true;
     }
   }
-  if (!anonymous ||
+  if (!anonymous || calls_are_filtered() ||
       sys::mincore(reinterpret_cast<const void*>(start), count * kPage, resident) != 0) {
     return false;
   }

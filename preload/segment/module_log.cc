@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "segment/own_memory.h"
 #include "segment/segment.h"
 #include "segment/sys.h"
 #include "segment/text.h"
@@ -45,16 +46,31 @@ bool is_in(const ModuleRecord* m, uint64_t pc) {
   return m != nullptr && pc >= m->start && pc < m->end;
 }
 
-// Path of an object as the loader knows it. The main program has an empty name there.
-uint64_t path_of(const struct link_map* object, char* to, uint64_t capacity) {
+// Path of an object as the loader knows it. The main program has an empty name there. What has to
+// be put together is not on the stack, which may be a small one, and is rare.
+uint64_t store_path(const struct link_map* object) {
+  constexpr uint64_t kCapacity = 2048;
   if (object == nullptr || object->l_name == nullptr) return 0;
-  if (object->l_name[0] == 0) return read_exe_path(to, capacity);
-  Text text(to, capacity);
-  if (object->l_name[0] != '/' && object->l_name[0] != 'l') {  // "linux-vdso.so.1" is no path
-    char directory[1024];
-    if (sys::getcwd(directory, sizeof directory) > 0) text.add(directory).add_char('/');
+  const char* name = object->l_name;
+  if (name[0] == '/' || starts_with(name, "linux-vdso") || starts_with(name, "linux-gate")) {
+    return segment.store_string(name, text_length(name));
   }
-  return text.add(object->l_name).length();
+  char* path = own_new<char>(kCapacity);
+  if (path == nullptr) return segment.store_string(name, text_length(name));
+  if (name[0] == 0) return segment.store_string(path, read_exe_path(path, kCapacity));
+  const long n = sys::getcwd(path, kCapacity);
+  const uint64_t at = n > 1 ? static_cast<uint64_t>(n) - 1 : 0;
+  Text rest(path + at, kCapacity - at);
+  if (at != 0) rest.add_char('/');
+  return segment.store_string(path, at + rest.add(name).length());
+}
+
+// From anywhere in a file: what it says of itself may stand at odd addresses.
+template <class T>
+T load(const char* at) {
+  T value;
+  __builtin_memcpy(&value, at, sizeof value);
+  return value;
 }
 
 // The record of a file that was unloaded and is back at the same place.
@@ -95,9 +111,7 @@ ModuleId add_module(const struct dl_find_object& found) {
   m->loader_object = reinterpret_cast<uint64_t>(found.dlfo_link_map);
   m->load_ns = segment.since_start_ns();
   m->build_id_bytes = read_build_id(found.dlfo_map_start, m->build_id, sizeof m->build_id);
-  char path[2048];
-  m->path.store(segment.store_string(path, path_of(found.dlfo_link_map, path, sizeof path)),
-                std::memory_order_relaxed);
+  m->path.store(store_path(found.dlfo_link_map), std::memory_order_relaxed);
   m->state.store(kLoaded, std::memory_order_release);  // acquired by loaded_module() and the reader
   if (module_appeared != nullptr && found.dlfo_link_map != nullptr) {
     module_appeared(found.dlfo_link_map);
@@ -115,42 +129,46 @@ uint64_t read_exe_path(char* to, uint64_t capacity) {
 }
 
 uint32_t read_build_id(const void* image, uint8_t* to, uint32_t capacity) {
+  constexpr uint64_t kPage = 4096;
   const char* base = static_cast<const char*>(image);
-  const auto* header = static_cast<const ElfW(Ehdr)*>(image);
-  if (__builtin_memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-      header->e_phentsize != sizeof(ElfW(Phdr)) ||
-      header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > 4096) {
+  const auto header = load<ElfW(Ehdr)>(base);
+  if (__builtin_memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+      header.e_phentsize != sizeof(ElfW(Phdr)) || header.e_phoff > kPage ||
+      header.e_phoff + header.e_phnum * sizeof(ElfW(Phdr)) > kPage) {
     return 0;
   }
-  const auto* program = reinterpret_cast<const ElfW(Phdr)*>(base + header->e_phoff);
+  const char* headers = base + header.e_phoff;
   // Only notes in the first segment, which holds the header and so is known to be mapped.
-  const ElfW(Phdr)* first = nullptr;
-  for (uint32_t i = 0; i < header->e_phnum; ++i) {
-    if (program[i].p_type == PT_LOAD && (first == nullptr || program[i].p_vaddr < first->p_vaddr)) {
-      first = &program[i];
+  ElfW(Phdr) first{};
+  for (uint32_t i = 0; i < header.e_phnum; ++i) {
+    const auto part = load<ElfW(Phdr)>(headers + i * sizeof(ElfW(Phdr)));
+    if (part.p_type == PT_LOAD && (first.p_type != PT_LOAD || part.p_vaddr < first.p_vaddr)) {
+      first = part;
     }
   }
-  if (first == nullptr) return 0;
-  const uint64_t lowest = first->p_vaddr & ~uint64_t{4095};
-  for (uint32_t i = 0; i < header->e_phnum; ++i) {
-    if (program[i].p_type != PT_NOTE || program[i].p_vaddr < first->p_vaddr ||
-        program[i].p_vaddr + program[i].p_memsz > first->p_vaddr + first->p_filesz) {
+  if (first.p_type != PT_LOAD) return 0;
+  const uint64_t lowest = first.p_vaddr & ~(kPage - 1);
+  for (uint32_t i = 0; i < header.e_phnum; ++i) {
+    const auto notes = load<ElfW(Phdr)>(headers + i * sizeof(ElfW(Phdr)));
+    const uint64_t begin = notes.p_vaddr - first.p_vaddr;
+    if (notes.p_type != PT_NOTE || begin > first.p_filesz ||
+        notes.p_memsz > first.p_filesz - begin) {
       continue;
     }
-    const char* at = base + (program[i].p_vaddr - lowest);
-    const char* end = at + program[i].p_memsz;
+    const char* at = base + (notes.p_vaddr - lowest);
+    const char* end = at + notes.p_memsz;
     while (at + sizeof(ElfW(Nhdr)) <= end) {
-      const auto* note = reinterpret_cast<const ElfW(Nhdr)*>(at);
-      const char* name = at + sizeof *note;
-      const char* value = name + ((note->n_namesz + 3U) & ~3U);
-      if (value + note->n_descsz > end) break;
-      if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+      const auto note = load<ElfW(Nhdr)>(at);
+      const char* name = at + sizeof note;
+      const char* value = name + ((note.n_namesz + 3U) & ~3U);
+      if (value + note.n_descsz > end) break;
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
           __builtin_memcmp(name, "GNU", 4) == 0) {
-        const uint32_t bytes = note->n_descsz < capacity ? note->n_descsz : capacity;
+        const uint32_t bytes = note.n_descsz < capacity ? note.n_descsz : capacity;
         __builtin_memcpy(to, value, bytes);
         return bytes;
       }
-      at = value + ((note->n_descsz + 3U) & ~3U);
+      at = value + ((note.n_descsz + 3U) & ~3U);
     }
   }
   return 0;

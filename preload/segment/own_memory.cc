@@ -18,18 +18,54 @@ struct Chunk {
 };
 std::atomic<Chunk*> current_chunk;
 
-// Bytes of address space in use: the first field of statm, in pages. 0: not known.
-uint64_t mapped_bytes() {
-  char text[32] = {};
+// Address space that own_map() and own_reserve() gave.
+std::atomic<uint64_t> own_mapped_bytes;
+// After a refusal the next requests of that size or more are refused unasked: to ask takes up to
+// five system calls, and a program that meets its limit may go on allocating for long.
+constexpr uint32_t kRefusedUnasked = 1000;
+std::atomic<uint32_t> refused_unasked;
+std::atomic<uint64_t> refused_bytes;
+
+// Of the process, in bytes; 0: not known.
+struct Mapped {
+  uint64_t all = 0;   // what RLIMIT_AS counts
+  uint64_t data = 0;  // what RLIMIT_DATA counts
+};
+Mapped mapped_bytes() {
+  constexpr uint32_t kAll = 0;  // fields of statm, which are in pages
+  constexpr uint32_t kData = 5;
+  char text[128] = {};
   const int fd = sys::open("/proc/self/statm", O_RDONLY);
-  if (fd < 0) return 0;
+  if (fd < 0) return {};
   sys::read(fd, text, sizeof text - 1);
   sys::close(fd);
-  uint64_t pages = 0;
-  for (const char* p = text; *p >= '0' && *p <= '9'; ++p) {
-    pages = pages * 10 + static_cast<uint64_t>(*p - '0');
+  uint64_t fields[kData + 1] = {};
+  uint32_t field = 0;
+  for (const char* p = text; *p != 0 && field <= kData; ++p) {
+    if (*p == ' ') {
+      ++field;
+    } else if (*p >= '0' && *p <= '9') {
+      fields[field] = fields[field] * 10 + static_cast<uint64_t>(*p - '0');
+    }
   }
-  return pages * 4096;
+  return {fields[kAll] * 4096, fields[kData] * 4096};
+}
+
+uint64_t limit_of(int what) {
+  struct rlimit limit = {};
+  if (sys::getrlimit(what, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
+  return limit.rlim_cur;
+}
+
+uint64_t spare_of(uint64_t limit, uint64_t mapped) {
+  constexpr uint64_t kShareOfLeft = 8;
+  constexpr uint64_t kShareOfLimit = 4;
+  if (limit == kNoLimit) return kNoLimit;
+  const uint64_t own = own_mapped_bytes.load(std::memory_order_relaxed);
+  const uint64_t share = limit / kShareOfLimit;
+  if (own >= share || mapped == 0 || mapped >= limit) return 0;
+  const uint64_t of_left = (limit - mapped) / kShareOfLeft;
+  return of_left < share - own ? of_left : share - own;
 }
 
 // The ranges of all of it, sorted, neighbours joined. 256 KiB of .bss, touched as far as used.
@@ -51,7 +87,8 @@ bool lock_ranges() {
     if (spins > 100) sys::call(SYS_sched_yield);
   }
   ranges_incomplete.store(true, std::memory_order_relaxed);
-  ranges_locked.store(kGivenUp, std::memory_order_relaxed);
+  uint32_t held = 1;  // not, if its holder has just given it back
+  ranges_locked.compare_exchange_strong(held, kGivenUp, std::memory_order_relaxed);
   return false;
 }
 // Also when it was given up: whoever comes back was only slow, and nobody else has been in.
@@ -118,11 +155,24 @@ void remove_range(const void* p, size_t bytes) {
   unlock_ranges();
 }
 
+bool is_to_spare(size_t bytes) {
+  const uint32_t unasked = refused_unasked.load(std::memory_order_relaxed);
+  if (unasked > 0 && bytes >= refused_bytes.load(std::memory_order_relaxed)) {
+    refused_unasked.store(unasked - 1, std::memory_order_relaxed);  // two threads may count one
+    return false;
+  }
+  if (bytes <= spare_address_space()) return true;
+  refused_bytes.store(bytes, std::memory_order_relaxed);
+  refused_unasked.store(kRefusedUnasked, std::memory_order_relaxed);
+  return false;
+}
+
 void* map(size_t bytes, int flags) {
-  if (bytes > spare_address_space()) return nullptr;
+  if (!is_to_spare(bytes)) return nullptr;
   void* p =
       sys::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
   if (sys::failed(p)) return nullptr;
+  own_mapped_bytes.fetch_add(bytes, std::memory_order_relaxed);
   add_range(p, bytes);
   return p;
 }
@@ -148,15 +198,52 @@ void reset_own_ranges_after_fork() {
 
 void own_unmap(void* p, size_t bytes) {
   remove_range(p, bytes);
+  own_mapped_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   sys::munmap(p, bytes);
 }
 
 uint64_t spare_address_space() {
-  constexpr uint64_t kShare = 8;
-  struct rlimit limit = {};
-  if (sys::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
-  const uint64_t mapped = mapped_bytes();
-  return mapped == 0 || mapped >= limit.rlim_cur ? 0 : (limit.rlim_cur - mapped) / kShare;
+  const uint64_t all = limit_of(RLIMIT_AS);
+  const uint64_t data = limit_of(RLIMIT_DATA);
+  if (all == kNoLimit && data == kNoLimit) return kNoLimit;
+  const Mapped mapped = mapped_bytes();
+  const uint64_t of_all = spare_of(all, mapped.all);
+  const uint64_t of_data = spare_of(data, mapped.data);
+  return of_all < of_data ? of_all : of_data;
+}
+
+bool calls_are_filtered() {
+  constexpr long kGetSeccomp = 21;  // PR_GET_SECCOMP
+  enum : uint32_t { kUnknown, kNo, kYes };
+  static std::atomic<uint32_t> known{kUnknown};
+  uint32_t answer = known.load(std::memory_order_relaxed);
+  if (answer == kUnknown) {
+    answer = sys::call(SYS_prctl, kGetSeccomp) > 0 ? kYes : kNo;
+    known.store(answer, std::memory_order_relaxed);
+  }
+  return answer == kYes;
+}
+
+bool own_residents(const void* at, size_t bytes, unsigned char* resident) {
+  if (!calls_are_filtered()) return sys::mincore(at, bytes, resident) == 0;
+  constexpr size_t kEntries = 64;
+  constexpr int kSwapped = 62;  // bit 63: present
+  uint64_t entries[kEntries];
+  const int fd = sys::open("/proc/self/pagemap", O_RDONLY);
+  if (fd < 0) return false;
+  const size_t first = reinterpret_cast<uintptr_t>(at) / 4096;
+  const size_t pages = (bytes + 4095) / 4096;
+  size_t page = 0;
+  while (page < pages) {
+    const size_t count = pages - page < kEntries ? pages - page : kEntries;
+    const long n = sys::call(SYS_pread64, fd, sys::arg(entries), static_cast<long>(count * 8),
+                             static_cast<long>((first + page) * 8));
+    if (n != static_cast<long>(count * 8)) break;
+    for (size_t i = 0; i < count; ++i) resident[page + i] = entries[i] >> kSwapped != 0;
+    page += count;
+  }
+  sys::close(fd);
+  return page == pages;
 }
 
 void* own_map(size_t bytes) {

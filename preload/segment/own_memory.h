@@ -10,8 +10,9 @@ namespace mla {
 // Bytes of private memory handed out by the functions below, reservations left out.
 extern std::atomic<uint64_t> own_private_bytes;
 
-// How much of the address space mla may take. Under RLIMIT_AS an eighth of what the program has
-// left: it must not fail for what mla took. kNoLimit without a limit.
+// How much of the address space mla may take now. Under RLIMIT_AS or RLIMIT_DATA an eighth of what
+// the program has left, and no more than a quarter of the limit in all: the program must not fail
+// for what mla took. kNoLimit without a limit.
 inline constexpr uint64_t kNoLimit = ~uint64_t{0};
 uint64_t spare_address_space();
 
@@ -26,6 +27,15 @@ void own_empty(void* p, size_t bytes);
 void* own_reserve(size_t bytes);
 // Unmaps what own_map() or own_reserve() gave; the counter above is the caller's.
 void own_unmap(void* p, size_t bytes);
+
+// Which pages of own memory hold something: bit 0 of `resident`, one byte a page. False if the
+// kernel does not say. `at` is page-aligned.
+bool own_residents(const void* at, size_t bytes, unsigned char* resident);
+
+// A filter of system calls was there when the program started, which may end it for calls that are
+// less usual. Those of systemd's @system-service are made then; mincore, and what libunwind calls,
+// are not.
+bool calls_are_filtered();
 
 // Where all this lies, so that the ledger can tell it from the program's memory.
 struct OwnRange {

@@ -1,6 +1,7 @@
 #include "segment/segment_file.h"
 
 #include "segment/module_log.h"
+#include "segment/own_memory.h"
 #include "segment/segment.h"
 #include "segment/sys.h"
 #include "segment/text.h"
@@ -66,7 +67,7 @@ int make_private_directory(const char* path) {
 }
 
 int create_in(const char* directory, const char* program, uint64_t start_ms) {
-  char path[512];
+  static char path[512];
   for (uint64_t attempt = 0; attempt < 8; ++attempt) {
     Text text(path, sizeof path);
     text.add(directory).add("/mla-").add(program).add("-").add_number(segment.header().pid);
@@ -86,7 +87,7 @@ int create_in_shared(const char* parent, const char* program, uint64_t start_ms,
       static_cast<uint64_t>(fs.f_bavail) * static_cast<uint64_t>(fs.f_bsize) < kRoomWanted) {
     return -28;
   }
-  char directory[128];
+  static char directory[128];
   Text(directory, sizeof directory).add(parent).add("/mla-").add_number(sys::geteuid());
   const int made = make_private_directory(directory);
   return made != 0 ? made : create_in(directory, program, start_ms);
@@ -94,7 +95,8 @@ int create_in_shared(const char* parent, const char* program, uint64_t start_ms,
 
 // An earlier recording of this very process: same pid, same start of the process.
 void mark_replaced(const char* path, uint64_t allocations, uint64_t age_ns) {
-  const int fd = sys::open(path, O_RDWR | O_NOFOLLOW);
+  // Whatever is there under such a name may not hold up the program, such as a file with a lease.
+  const int fd = sys::open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return;
   alignas(SegmentHeader) static char page[sizeof(SegmentHeader)];
   SegmentHeader& other = *reinterpret_cast<SegmentHeader*>(page);
@@ -106,19 +108,19 @@ void mark_replaced(const char* path, uint64_t allocations, uint64_t age_ns) {
       other.process_start_ticks == mine.process_start_ticks &&
       other.state.load(std::memory_order_relaxed) ==
           static_cast<uint32_t>(format::State::kRecording)) {
+    // Also one that is removed: mla top may have it open.
+    const auto state = static_cast<uint32_t>(format::State::kReplaced);
+    sys::pwrite(fd, &age, sizeof age, offsetof(SegmentHeader, stop_ns));
+    sys::pwrite(fd, &state, sizeof state, offsetof(SegmentHeader, state));
     if (other.alloc_count.load(std::memory_order_relaxed) < allocations && age < age_ns) {
       sys::unlink(path);
-    } else {
-      const auto state = static_cast<uint32_t>(format::State::kReplaced);
-      sys::pwrite(fd, &age, sizeof age, offsetof(SegmentHeader, stop_ns));
-      sys::pwrite(fd, &state, sizeof state, offsetof(SegmentHeader, state));
     }
   }
   sys::close(fd);
 }
 
 void note_failure(const char* directory, int error) {
-  char line[768];
+  static char line[768];
   Text text(line, sizeof line);
   text.add("no recording could be made in ").add(directory).add(": ");
   if (error == -28) {
@@ -139,7 +141,7 @@ void note_failure(const char* directory, int error) {
 
 // The program's name for a file name: letters, digits and "._+-", at most 48 of them.
 void program_name(char* to, uint64_t capacity) {
-  char exe[1024];
+  static char exe[1024];
   const uint64_t n = read_exe_path(exe, sizeof exe);
   Text text(to, capacity < 49 ? capacity : 49);
   for (const char* p = n == 0 ? "unknown" : base_name(exe); *p != 0; ++p) {
@@ -152,8 +154,10 @@ void program_name(char* to, uint64_t capacity) {
 }  // namespace
 
 void add_note(const char* line) {
-  char text_buffer[2048];
-  Text text(text_buffer, sizeof text_buffer);
+  constexpr uint64_t kCapacity = 2048;
+  char* text_buffer = own_new<char>(kCapacity);
+  if (text_buffer == nullptr) return;
+  Text text(text_buffer, kCapacity);
   const uint64_t old = segment.header().note.load(std::memory_order_acquire);
   const char* before = segment.record<char>(format::Table::kStrings, old >> 32);
   if (old != 0 && before != nullptr) text.add(before, old & 0xffffffff);
@@ -164,13 +168,13 @@ void add_note(const char* line) {
 }
 
 void store_settings(char** environment) {
-  char text[4096];
+  static char text[4096];
   store(segment.header().settings, text, write_settings(environment, text, sizeof text));
 }
 
 void describe_process() {
   format::SegmentHeader& h = segment.header();
-  char text[8192];
+  static char text[8192];  // not on the stack, which may be a small one: see segment_file.h
   store(h.exe, text, read_exe_path(text, sizeof text));
   store(h.argv, text, read_file("/proc/self/cmdline", text, sizeof text));
   const long n = sys::getcwd(text, sizeof text);
@@ -204,10 +208,10 @@ int create_segment_file(const Settings& settings) {
 }
 
 void mark_replaced_recordings(uint64_t allocations, uint64_t age_ns) {
-  char path[512];
+  static char path[512];
   Text(path, sizeof path).add(segment.path());
   char* const slash = const_cast<char*>(base_name(path)) - 1;
-  char own_name[256];
+  static char own_name[256];
   Text(own_name, sizeof own_name).add(slash + 1);
   *slash = 0;
   char part[32];  // "-PID-"
@@ -221,7 +225,7 @@ void mark_replaced_recordings(uint64_t allocations, uint64_t age_ns) {
     uint8_t type;
     char name[];
   };
-  alignas(Entry) char entries[4096];
+  alignas(Entry) static char entries[4096];
   for (;;) {
     const long n = sys::call(SYS_getdents64, directory, sys::arg(entries), sizeof entries);
     if (n <= 0) break;
@@ -232,7 +236,7 @@ void mark_replaced_recordings(uint64_t allocations, uint64_t age_ns) {
           !starts_with(e->name, "mla-") || same_text(e->name, own_name)) {
         continue;
       }
-      char name[512];
+      static char name[512];
       Text other(name, sizeof name);
       other.add(path).add("/").add(e->name);
       if (!other.cut()) mark_replaced(name, allocations, age_ns);
@@ -247,7 +251,7 @@ bool parent_is_preloaded(uint32_t parent_pid) {
   const int fd = sys::open(path, O_RDONLY);
   if (fd < 0) return false;
   // Blocks overlap by more than one variable's worth of what is looked for.
-  char block[4096];
+  static char block[4096];
   constexpr uint64_t kKeep = 1024;
   uint64_t length = 0;
   bool found = false;

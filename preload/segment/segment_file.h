@@ -5,6 +5,9 @@
 
 namespace mla {
 
+// A file is made by whichever thread has the event that is worth it, perhaps in a signal handler
+// with a stack of 8 KiB: what follows takes little of it, and is called by one thread at a time.
+
 // Fills the identity fields of the segment's header from /proc and the kernel. What cannot be read
 // stays empty.
 void describe_process();

@@ -70,10 +70,15 @@ uint64_t parse_duration(const char* s) {
   return unit == 0 || value > kMost / unit ? 0 : value * unit;
 }
 
-void complain(Text& text, const char* name, const char* value, const char* expected) {
-  text.add(name).add("=").add(value).add(" is not understood and was ignored: ").add(expected);
-  text.add_char('\n');
+void complain(Text& text, const char* name, const char* value, const char* expected,
+              const char* consequence = "was ignored") {
+  text.add(name).add("=").add(value).add(" is not understood and ").add(consequence).add(": ");
+  text.add(expected).add_char('\n');
 }
+
+// Who limits the cost and is not understood does not want all of it.
+constexpr uint64_t kUsualInterval = 512 * 1024;
+constexpr const char* kSampledInstead = "was taken for MLA_SAMPLE=512K";
 
 }  // namespace
 
@@ -141,17 +146,20 @@ Settings read_settings(char** environment, char* complaint, uint64_t capacity) {
     } else if (same_text(sample, "off")) {
       settings.sample_interval = format::kOffInterval;
     } else {
-      complain(text, "MLA_SAMPLE", sample, "bytes from 1K to 1G, such as 512K, or off");
+      settings.sample_interval = kUsualInterval;
+      complain(text, "MLA_SAMPLE", sample, "bytes from 1K to 1G, such as 512K, or off",
+               kSampledInstead);
     }
   }
   if (const char* budget = value_of("MLA_BUDGET")) {
     settings.budget_ppm = parse_percent(budget);
-    if (settings.budget_ppm == 0) complain(text, "MLA_BUDGET", budget, "a percentage, such as 1%");
-    constexpr uint64_t kUsual = 512 * 1024;
+    if (settings.budget_ppm == 0) {
+      complain(text, "MLA_BUDGET", budget, "a percentage, such as 1%", kSampledInstead);
+    }
     constexpr uint64_t kFinest = 16 * 1024;
     const bool exact = settings.sample_interval == format::kExactInterval;
     settings.finest_interval = exact ? kFinest : settings.sample_interval;
-    if (settings.budget_ppm != 0 && exact) settings.sample_interval = kUsual;
+    if (exact) settings.sample_interval = kUsualInterval;
   }
   if (const char* trim = value_of("MLA_TRIM_INTERVAL")) {
     constexpr uint64_t kLeast = 10'000'000;

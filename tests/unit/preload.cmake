@@ -8,6 +8,7 @@ add_executable(preload_tests
   ${CMAKE_CURRENT_LIST_DIR}/preload_id_index_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_ledger_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_live_map_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/preload_loaded_image_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_mappings_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_own_memory_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/preload_python_test.cc
@@ -36,6 +37,7 @@ add_executable(preload_tests
   ${preload}/hooks/elf_symbols.cc
   ${preload}/python/text.cc
   ${preload}/segment/control.cc
+  ${preload}/segment/loaded_image.cc
   ${preload}/segment/memory_map.cc
   ${preload}/segment/module_log.cc
   ${preload}/segment/own_memory.cc

@@ -75,5 +75,43 @@ TEST_F(SamplerTest, NothingIsSampledWhileItIsOff) {
   EXPECT_LT(std::abs(error_in_sigmas()), 4.5) << estimate_ / truth_;
 }
 
+TEST_F(SamplerTest, TheHeaderSaysWhenItWasOff) {
+  format::SegmentHeader& h = segment.header();
+  begin(4096);
+  ask_for(8192);
+  EXPECT_EQ(h.off_first_ns | h.off_begin_ns | h.off_end_ns, 0U);
+  ask_for(format::kOffInterval);
+  const uint64_t first = h.off_first_ns;
+  EXPECT_GT(first, 0U);
+  EXPECT_LE(first, segment.since_start_ns());
+  EXPECT_EQ(h.off_begin_ns, first);
+  EXPECT_EQ(h.off_end_ns, 0U);
+  ask_for(format::kOffInterval);
+  EXPECT_EQ(h.off_begin_ns, first) << "it was off already";
+  ask_for(format::kExactInterval);
+  const uint64_t end = h.off_end_ns;
+  EXPECT_GT(end, first);
+  ask_for(4096);
+  EXPECT_EQ(h.off_end_ns, end);
+  ask_for(format::kOffInterval);
+  EXPECT_EQ(h.off_first_ns, first);
+  EXPECT_GT(h.off_begin_ns, end);
+  EXPECT_EQ(h.off_end_ns, end) << "not above the begin: it is off";
+  ask_for(format::kExactInterval);
+  EXPECT_GT(h.off_end_ns, h.off_begin_ns);
+}
+
+TEST_F(SamplerTest, ForkedChildOfAProcessThatIsOffIsOffFromItsStart) {
+  begin(format::kOffInterval);
+  EXPECT_GT(segment.header().off_first_ns, 0U);
+  segment.unmap();
+  ASSERT_TRUE(segment.open_private());
+  EXPECT_EQ(segment.header().off_first_ns, 0U);
+  reset_sampler_after_fork();
+  EXPECT_GT(segment.header().off_first_ns, 0U);
+  EXPECT_EQ(segment.header().off_begin_ns, segment.header().off_first_ns);
+  ask_for(format::kExactInterval);
+}
+
 }  // namespace
 }  // namespace mla

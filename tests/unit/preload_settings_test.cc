@@ -88,6 +88,18 @@ TEST(Settings, SamplingMayBeOff) {
   EXPECT_EQ(read({"MLA_SAMPLE=off", "MLA_BUDGET=1%"}).sample_interval, format::kOffInterval);
 }
 
+TEST(Settings, ALimitThatIsNotUnderstoodIsStillALimit) {
+  for (const char* variable :
+       {"MLA_SAMPLE=1%", "MLA_SAMPLE=1", "MLA_SAMPLE=2G", "MLA_BUDGET=200%", "MLA_BUDGET=little"}) {
+    std::string complaint;
+    EXPECT_EQ(read({variable}, &complaint).sample_interval, 512U * 1024);
+    EXPECT_EQ(complaint.find(std::string(variable) +
+                             " is not understood and was taken for MLA_SAMPLE=512K: "),
+              0U);
+  }
+  EXPECT_EQ(read({"MLA_SAMPLE=64K", "MLA_BUDGET=little"}).sample_interval, 64U * 1024);
+}
+
 TEST(Settings, TrimIntervalHasUnits) {
   constexpr uint64_t kSecond = 1'000'000'000;
   const struct {
