@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint64_t kLeastBytes = 8 << 20;
 
-Diagnosis judge(const Ledger& ledger, const LiveGrowth& growth) {
+Diagnosis judge(const Ledger& ledger, const LiveGrowth& growth, bool was_off) {
   if (growth.growing) return Diagnosis::kLiveGrowth;
   const uint64_t own = ledger.bucket(BucketKind::kMla);
   const uint64_t rss = ledger.rss_bytes > own ? ledger.rss_bytes - own : 0;
@@ -28,9 +28,10 @@ Diagnosis judge(const Ledger& ledger, const LiveGrowth& growth) {
   const uint64_t bytes = ledger.bucket(largest.kind);
   const uint64_t slack = ledger.bucket(BucketKind::kPythonFree);
   if (slack >= kLeastBytes && slack >= rss / 5 && slack > ledger.idle() && slack > bytes) {
-    return Diagnosis::kPythonArenas;
+    return was_off ? Diagnosis::kNotRecorded : Diagnosis::kPythonArenas;
   }
   if (ledger.idle() >= kLeastBytes && ledger.idle() >= rss / 5 && ledger.idle() > bytes) {
+    if (was_off) return Diagnosis::kNotRecorded;
     return ledger.bucket(BucketKind::kPinned) > ledger.bucket(BucketKind::kFree)
                ? Diagnosis::kPinned
                : Diagnosis::kRetention;
@@ -119,6 +120,16 @@ std::vector<Advice> advise(const Snapshot& snapshot, const Ledger& ledger, Diagn
       advice.push_back({"none needed: clean pages of files are given back under memory pressure",
                         "they are shared with every process that maps the same file"});
       break;
+    case Diagnosis::kNotRecorded:
+      if (snapshot.sampling.is_off() && snapshot.status == ProcessStatus::kAlive) {
+        advice.push_back({"mla ctl " + name + " --sample exact",
+                          "records again; what was allocated before stays unknown"});
+      }
+      if (snapshot.status == ProcessStatus::kAlive) {
+        advice.push_back(
+            {"mla why --probe " + name, "trims once: what that gives back was free, and no block"});
+      }
+      break;
     case Diagnosis::kNone:
       break;
   }
@@ -143,6 +154,8 @@ std::string diagnosis_name(Diagnosis diagnosis) {
       return "mappings";
     case Diagnosis::kFiles:
       return "files";
+    case Diagnosis::kNotRecorded:
+      return "not_recorded";
     case Diagnosis::kNone:
       break;
   }
@@ -152,7 +165,7 @@ std::string diagnosis_name(Diagnosis diagnosis) {
 Finding diagnose(const Snapshot& snapshot, const Ledger& ledger) {
   Finding finding;
   finding.growth = growth_of_live(snapshot);
-  finding.diagnosis = judge(ledger, finding.growth);
+  finding.diagnosis = judge(ledger, finding.growth, snapshot.sampling.was_off());
   finding.advice = advise(snapshot, ledger, finding.diagnosis);
   return finding;
 }

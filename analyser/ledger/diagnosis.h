@@ -17,7 +17,8 @@ enum class Diagnosis {
   kStacks,
   kMappings,
   kFiles,
-  kNone,  // nothing stands out: what is resident is in use
+  kNotRecorded,  // what looks free may be blocks of while recording was off
+  kNone,         // nothing stands out: what is resident is in use
 };
 
 // "live_growth", ...: as in JSON.
@@ -38,7 +39,7 @@ struct Finding {
 // in the heap and more than there is in any of the other buckets below: pinned if more than half of
 // it is on pages that live blocks keep, else retention; as much of what is free in Python's arenas;
 // the largest of arenas whose objects are not recorded, mappings, stacks and files when it has 40 %
-// of RSS.
+// of RSS. Of a recording that was off, what is free is kNotRecorded: it may be blocks.
 Finding diagnose(const Snapshot& snapshot, const Ledger& ledger);
 
 }  // namespace mla

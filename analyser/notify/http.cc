@@ -27,9 +27,26 @@ Outcome judge_status(long status) {  // NOLINT(google-runtime-int): curl's type
   return passing ? Outcome::kTryAgain : Outcome::kRefused;
 }
 
-bool is_passing(CURLcode code) {
-  return code == CURLE_OPERATION_TIMEDOUT || code == CURLE_COULDNT_CONNECT ||
-         code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+Silence silence_of(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return Silence::kUnknownHost;
+    case CURLE_COULDNT_CONNECT:
+      return Silence::kNoConnection;
+    case CURLE_OPERATION_TIMEDOUT:
+      return Silence::kTimeOut;
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+      return Silence::kBrokenOff;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+      return Silence::kCertificate;
+    default:
+      return Silence::kOther;
+  }
 }
 
 }  // namespace
@@ -68,16 +85,24 @@ HttpAnswer http_post(const HttpRequest& request, double time_limit_s,
     answer.status = 0;
     answer.outcome = Outcome::kTryAgain;
     answer.why = api.easy_strerror(code);  // not curl's own message: it may name the address
-    answer.timed_out_or_unreachable = is_passing(code);
+    answer.silence = silence_of(code);
     return answer;
   }
   answer.outcome = judge_status(answer.status);
   if (answer.outcome != Outcome::kSent) answer.why = "HTTP status " + std::to_string(answer.status);
+  const char* moved_to = nullptr;
+  api.easy_getinfo(curl, CURLINFO_REDIRECT_URL, &moved_to);
+  if (moved_to != nullptr) answer.moved_to = moved_to;
   curl_off_t wait = 0;
   if (api.easy_getinfo(curl, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK) {
     answer.retry_after_s = static_cast<double>(wait);
   }
   return answer;
+}
+
+bool may_pass(Silence silence) {
+  return silence == Silence::kNoConnection || silence == Silence::kTimeOut ||
+         silence == Silence::kBrokenOff;
 }
 
 std::string host_of(const std::string& url) {

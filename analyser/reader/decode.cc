@@ -243,12 +243,13 @@ SamplingInfo decode_sampling(const format::SegmentHeader& header) {
   const uint64_t interval = relaxed(header.sampling_interval);
   sampling.estimates = header.ever_sampled.load(std::memory_order_relaxed) != 0;
   sampling.budget_percent = header.budget_ppm / 1e4;
-  if (interval == format::kOffInterval) {
-    sampling.mode = SamplingMode::kOff;
-  } else if (interval > format::kExactInterval) {
-    sampling.mode = SamplingMode::kSampled;
-    sampling.interval_bytes = interval;
+  sampling.off_begin_ns = relaxed(header.off_begin_ns);
+  if (sampling.was_off()) {
+    sampling.off_first_ns = std::min(relaxed(header.off_first_ns), sampling.off_begin_ns);
+    sampling.off_end_ns = relaxed(header.off_end_ns);
   }
+  sampling.mode = sampling_mode(interval);
+  if (sampling.mode == SamplingMode::kSampled) sampling.interval_bytes = interval;
   return sampling;
 }
 
@@ -300,7 +301,8 @@ void sum_up(const SegmentImage& image, Snapshot& snapshot) {
   }
   totals.own_bytes = image.used_bytes();
   add_to(totals.own_bytes, relaxed(header.own_private_bytes));
-  add_to(totals.own_bytes, relaxed(header.own_live_map_bytes));
+  totals.own_live_map_bytes = relaxed(header.own_live_map_bytes);
+  add_to(totals.own_bytes, totals.own_live_map_bytes);
 }
 
 uint64_t last_moment(const SegmentImage& image, const Snapshot& snapshot) {

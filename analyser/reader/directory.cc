@@ -97,7 +97,7 @@ std::string find_by_pid(uint32_t pid) {
     throw Error(subject,
                 "runs as " + user_name(*owner) + ", whose recordings " + user_name(geteuid()) +
                     " may not read",
-                "run mla as " + user_name(*owner) + " or as root");
+                run_as_owner(*owner));
   }
   if (read_process_stat(pid)) {
     throw Error(subject, "runs, but there is no recording of it in " + join(directories),

@@ -1,6 +1,7 @@
 // Finds the equal of a record among those kept so far.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -56,5 +57,42 @@ inline uint64_t hash_of(uint64_t a, uint64_t b) {
   };
   return mix(mix(a ^ seed) ^ b);
 }
+
+// Numbers distinct keys in the order in which they come; for when it is not known how many will. A
+// key has hash(), made by hash_of(), and ==.
+template <class Key>
+class DistinctKeys {
+ public:
+  // `expected`: about how many; only growing is slow.
+  explicit DistinctKeys(size_t expected = 1024)
+      : room_(std::max<size_t>(expected, 1)), index_(room_) {}
+
+  // The key's number, a new one the first time.
+  uint32_t number_of(const Key& key) {
+    if (keys_.size() == room_) grow();
+    const auto next = static_cast<uint32_t>(keys_.size());
+    const uint32_t number =
+        index_.find_or_keep(key.hash(), next, [&](uint32_t known) { return keys_[known] == key; });
+    if (number == next) keys_.push_back(key);
+    return number;
+  }
+
+  size_t size() const { return keys_.size(); }
+  const Key& operator[](uint32_t number) const { return keys_[number]; }
+  const std::vector<Key>& keys() const { return keys_; }
+
+ private:
+  void grow() {
+    room_ *= 2;
+    index_ = DistinctIndices(room_);
+    for (uint32_t number = 0; number < keys_.size(); ++number) {
+      index_.find_or_keep(keys_[number].hash(), number, [](uint32_t) { return false; });
+    }
+  }
+
+  size_t room_;
+  std::vector<Key> keys_;
+  DistinctIndices index_;
+};
 
 }  // namespace mla

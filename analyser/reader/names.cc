@@ -41,6 +41,7 @@ constexpr StopText kStops[] = {
     {"", ""},
     {"no_space", "the file system of the recording is full"},
     {"file_limit", "the recording may not grow further (RLIMIT_FSIZE, or its own bound)"},
+    {"seccomp", "the program installed a filter of system calls (seccomp)"},
 };
 
 }  // namespace
@@ -71,6 +72,18 @@ std::string loss_sentence(format::Loss loss) {
 
 bool is_lost_event(format::Loss loss) {
   return (format::kLostEventMask >> static_cast<uint32_t>(loss) & 1) != 0;
+}
+
+std::string sampling_name(SamplingMode mode) {
+  switch (mode) {
+    case SamplingMode::kExact:
+      return "exact";
+    case SamplingMode::kSampled:
+      return "sampled";
+    case SamplingMode::kOff:
+      break;
+  }
+  return "off";
 }
 
 std::string stop_name(format::StopReason reason) {

@@ -18,6 +18,9 @@ std::string loss_sentence(format::Loss loss);
 // True if the events of this kind are in none of the totals.
 bool is_lost_event(format::Loss loss);
 
+// "exact", "sampled", "off".
+std::string sampling_name(SamplingMode mode);
+
 // A stable identifier, as in JSON: "no_space". Empty for kNone.
 std::string stop_name(format::StopReason reason);
 // Why recording stopped, as a clause: "the file system of the recording is full (No space left)".

@@ -37,6 +37,8 @@ std::optional<ProcessStat> read_process_stat(uint32_t pid) {
   std::string skipped;
   for (int field = 4; field < 22; ++field) fields >> skipped;
   fields >> stat.start_ticks;
+  for (int field = 23; field < 28; ++field) fields >> skipped;
+  fields >> stat.stack_start;
   if (!fields) return std::nullopt;
   return stat;
 }
@@ -107,6 +109,10 @@ std::optional<uint32_t> user_of(uint32_t pid) {
 std::string user_name(uint32_t uid) {
   const passwd* entry = getpwuid(uid);  // NOLINT(concurrency-mt-unsafe): one thread
   return entry == nullptr ? "user " + std::to_string(uid) : entry->pw_name;
+}
+
+std::string run_as_owner(uint32_t uid) {
+  return uid == 0 ? "run mla as root" : "run mla as " + user_name(uid) + " or as root";
 }
 
 std::string host_name() {

@@ -14,6 +14,7 @@ namespace mla {
 struct ProcessStat {
   char state = '?';          // 'Z' and 'X': dead, not yet reaped
   uint64_t start_ticks = 0;  // clock ticks after boot: with the pid it names one process
+  uint64_t stack_start = 0;  // another one after exec; 0 of a process that may not be looked into
 };
 
 // Nothing if there is no such process, or /proc cannot be read.
@@ -42,5 +43,8 @@ std::optional<uint32_t> user_of(uint32_t pid);
 
 // "root"; "user 4711" of one without a name.
 std::string user_name(uint32_t uid);
+
+// The advice to who may not read what `uid` owns: "run mla as www-data or as root".
+std::string run_as_owner(uint32_t uid);
 
 }  // namespace mla

@@ -151,12 +151,26 @@ struct SiteHistory {
 
 enum class SamplingMode { kExact, kSampled, kOff };
 
+// Of SegmentHeader::sampling_interval.
+inline SamplingMode sampling_mode(uint64_t interval) {
+  if (interval == format::kOffInterval) return SamplingMode::kOff;
+  return interval > format::kExactInterval ? SamplingMode::kSampled : SamplingMode::kExact;
+}
+
 // How densely the process records now, and whether it has ever sampled.
 struct SamplingInfo {
   SamplingMode mode = SamplingMode::kExact;
   uint64_t interval_bytes = 0;  // mean bytes between two samples; 0 unless kSampled
   double budget_percent = 0;    // of CPU time; 0: none
   bool estimates = false;       // some figures are estimates
+  // When recording was off, so that blocks of then are in no figure: the first time, and from when
+  // to when the last time. 0: never. While it is off the end is not above the begin.
+  uint64_t off_first_ns = 0;
+  uint64_t off_begin_ns = 0;
+  uint64_t off_end_ns = 0;
+
+  bool was_off() const { return off_begin_ns != 0; }
+  bool is_off() const { return was_off() && off_end_ns <= off_begin_ns; }
 };
 
 struct Totals {  // heap only, except where said
@@ -178,7 +192,8 @@ struct Totals {  // heap only, except where said
   uint64_t lost_events = 0;  // events absent from every total
   double live_se = 0;        // standard errors of estimates, in bytes; 0: exact
   double alloc_se = 0;
-  uint64_t own_bytes = 0;  // memory of mla itself: file, tables, live map
+  uint64_t own_bytes = 0;           // memory of mla itself: file, tables, live map
+  uint64_t own_live_map_bytes = 0;  // of these the last, resident
 };
 
 // MLA_UNWIND_CHECK: captured stacks compared with libunwind's.

@@ -50,7 +50,12 @@ void judge_status(const RecordedState& recorded, const struct stat& file, Snapsh
   const bool same_process =
       now && (process.process_start_ticks == 0 || now->start_ticks == process.process_start_ticks);
   // A pid in use by another process, or a dead one not yet reaped, is a dead process.
-  if (!same_process || now->state == 'Z' || now->state == 'X') return;
+  if (!same_process || now->state == 'Z' || now->state == 'X') {
+    if (recorded.state == format::State::kStopped) {
+      snapshot.status_detail = "or ended by itself: its recording had stopped before";
+    }
+    return;
+  }
   const auto mappings = shared_mappings(process.pid);
   if (!mappings) {
     if (process.process_start_ticks != 0) snapshot.status = ProcessStatus::kAlive;

@@ -50,27 +50,6 @@ std::string value_text(Measure measure, double value) {
   return human_bytes(static_cast<uint64_t>(value)) + (measure == Measure::kIntegral ? " s" : "");
 }
 
-// In a sentence.
-std::string measure_title(Measure measure) {
-  switch (measure) {
-    case Measure::kPeak:
-      return "peak memory";
-    case Measure::kSteady:
-      return "memory at the end of the load";
-    case Measure::kIdle:
-      return "memory after the idle time";
-    case Measure::kIntegral:
-      return "memory over time";
-    case Measure::kCpu:
-      return "CPU time";
-    case Measure::kWall:
-      return "wall time";
-    case Measure::kMetric:
-      break;
-  }
-  return "metric";
-}
-
 class BenchText {
  public:
   BenchText(std::ostream& out, const Benchmark& benchmark, const Comparison& comparison,
@@ -239,7 +218,7 @@ class BenchText {
       write_gain(*comparison_.recommended, memory_gained ? memory() : time(),
                  memory_gained ? time() : memory());
     } else {
-      write_no_recommendation();
+      out_ << no_recommendation(benchmark_, comparison_);
     }
     if (!comparison_.trade_offs.empty()) {
       out_ << "For more than --max-cost " << print("%g", 100 * benchmark_.max_cost) << " % of "
@@ -258,31 +237,6 @@ class BenchText {
          << gain_text(difference) << (less ? " of the " : " of ") << measure_title(gained) << ", "
          << from_to(gained, i) << ";\nit costs: " << change_text(paid, i) << ".\n\n  "
          << style_.bold() << command_line_of(benchmark_, i) << style_.off() << "\n\n";
-  }
-
-  void write_no_recommendation() {
-    size_t compared = 0;
-    size_t open = 0;
-    size_t too_few = 0;
-    for (size_t i = 1; i < order_.size(); ++i) {
-      const Verdict verdict = judged(i).memory;
-      compared += verdict != Verdict::kNone ? 1 : 0;
-      too_few += verdict == Verdict::kTooFewRounds ? 1 : 0;
-      open += verdict == Verdict::kNotShown || judged(i).time == Verdict::kNotShown ? 1 : 0;
-    }
-    if (compared == 0) {
-      out_ << "Nothing to compare.\n";
-    } else if (too_few == compared) {
-      out_ << "Nothing is decided by fewer than " << kLeastRounds << " rounds.\n";
-    } else if (comparison_.trade_offs.empty()) {
-      const std::string what = measure_title(memory()) + " or " + measure_title(time());
-      out_ << "no difference: no configuration is shown to gain more than "
-           << print("%g", 100 * benchmark_.margin) << " % of " << what << ".\n";
-      if (open != 0) {
-        out_ << "For " << open << " of " << compared
-             << " a larger difference is possible still: more --rounds would tell.\n";
-      }
-    }
   }
 
   std::ostream& out_;

@@ -62,13 +62,15 @@ class Lines {
   Lines(std::ostream& out, const StackTree& tree, const Names& names,
         const std::vector<uint64_t>& bytes)
       : out_(out), tree_(tree), names_(names), bytes_(bytes), places_(names.places()) {
-    const std::vector<uint32_t>& parents = tree.parents();
-    children_begin_.resize(parents.size() + 1);
-    for (size_t node = 1; node < parents.size(); ++node) ++children_begin_[parents[node] + 1];
+    const std::vector<StackTree::Node>& nodes = tree.nodes();
+    children_begin_.resize(nodes.size() + 1);
+    for (size_t node = 1; node < nodes.size(); ++node) ++children_begin_[nodes[node].parent + 1];
     std::partial_sum(children_begin_.begin(), children_begin_.end(), children_begin_.begin());
-    children_.resize(parents.size() - 1);
+    children_.resize(nodes.size() - 1);
     std::vector<uint32_t> next(children_begin_.begin(), children_begin_.end() - 1);
-    for (uint32_t node = 1; node < parents.size(); ++node) children_[next[parents[node]]++] = node;
+    for (uint32_t node = 1; node < nodes.size(); ++node) {
+      children_[next[nodes[node].parent]++] = node;
+    }
   }
 
   void write() {
@@ -79,7 +81,7 @@ class Lines {
       const Item item = open.back();
       open.pop_back();
       line.resize(item.prefix);
-      line += names_[tree_.labels()[item.node]];
+      line += names_[tree_.nodes()[item.node].label];
       if (item.inner) {
         line += ';';
         push_children(item.node, line.size(), open);
@@ -101,7 +103,7 @@ class Lines {
     const size_t before = open.size();
     for (uint32_t i = children_begin_[node]; i < children_begin_[node + 1]; ++i) {
       const uint32_t child = children_[i];
-      const uint32_t own = 2 * tree_.labels()[child];
+      const uint32_t own = 2 * tree_.nodes()[child].label;
       if (bytes_[child] != 0) open.push_back({places_[own], child, prefix, false});
       if (children_begin_[child] != children_begin_[child + 1]) {
         open.push_back({places_[own + 1], child, prefix, true});
@@ -138,10 +140,10 @@ void write_folded(std::ostream& out, const Snapshot& snapshot, Symbolizer& symbo
     if (bytes_of(site) == 0) continue;
     uint32_t node = native ? tree.whole(site) : tree.brief(site);
     if (node == 0) node = tree.add(0, names.add(instead_of_stack(site)));
-    if (node >= bytes.size()) bytes.resize(tree.parents().size());
+    if (node >= bytes.size()) bytes.resize(tree.nodes().size());
     bytes[node] += bytes_of(site);
   }
-  bytes.resize(tree.parents().size());
+  bytes.resize(tree.nodes().size());
   Lines(out, tree, names, bytes).write();
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report/bench_json.h"
+#include "report/bench_words.h"
 #include "report/html_page.h"
 
 namespace mla {
@@ -28,6 +29,7 @@ Json curve_json(const std::optional<BenchRun>& run) {
 Json html_bench(const Benchmark& benchmark, const Comparison& comparison) {
   Json document{{"page", {{"kind", "bench"}, {"version", kPageDataVersion}}}};
   document.update(bench_document(benchmark, comparison));
+  if (!comparison.recommended) document["conclusion"] = no_recommendation(benchmark, comparison);
   for (size_t i = 0; i < benchmark.configurations.size(); ++i) {
     Json& curves = document["configurations"][i]["memory_runs"] = Json::array();
     for (const std::optional<BenchRun>& run : benchmark.configurations[i].runs) {

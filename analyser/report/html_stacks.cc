@@ -42,7 +42,13 @@ void HtmlStacks::write(nlohmann::ordered_json& document) const {
     frames["kind"].push_back(static_cast<int>(kind));
     frames["plumbing"].push_back(plumbing ? 1 : 0);
   }
-  document["stacks"] = {{"parent", tree_.parents()}, {"frame", tree_.labels()}};
+  std::vector<uint32_t> parents{0};  // of the root, too
+  std::vector<uint32_t> labels{0};
+  for (size_t node = 1; node < tree_.nodes().size(); ++node) {
+    parents.push_back(tree_.nodes()[node].parent);
+    labels.push_back(tree_.nodes()[node].label);
+  }
+  document["stacks"] = {{"parent", parents}, {"frame", labels}};
 }
 
 }  // namespace mla

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "reader/names.h"
+#include "report/recording_words.h"
 
 namespace mla {
 
@@ -57,14 +58,21 @@ Json stopped_json(const Snapshot& snapshot) {
           {"t_s", seconds(snapshot.stop_ns)}};
 }
 
+// The sentence is the one of the text report, and of the page.
+Json off_json(const SamplingInfo& sampling) {
+  if (!sampling.was_off()) return {};
+  return {{"first_s", seconds(sampling.off_first_ns)},
+          {"from_s", seconds(sampling.off_begin_ns)},
+          {"to_s", sampling.is_off() ? Json() : Json(seconds(sampling.off_end_ns))},
+          {"sentence", off_sentence(sampling)}};
+}
+
 Json sampling_json(const SamplingInfo& sampling) {
-  const char* mode = sampling.mode == SamplingMode::kExact     ? "exact"
-                     : sampling.mode == SamplingMode::kSampled ? "sampled"
-                                                               : "off";
-  return {{"mode", mode},
+  return {{"mode", sampling_name(sampling.mode)},
           {"interval_bytes", sampling.interval_bytes == 0 ? Json() : Json(sampling.interval_bytes)},
           {"budget_percent", sampling.budget_percent == 0 ? Json() : Json(sampling.budget_percent)},
-          {"estimates", sampling.estimates}};
+          {"estimates", sampling.estimates},
+          {"off", off_json(sampling)}};
 }
 
 Json totals_json(const Totals& totals) {
@@ -84,7 +92,8 @@ Json totals_json(const Totals& totals) {
           {"live_bytes_se", totals.live_se},
           {"alloc_bytes_se", totals.alloc_se},
           {"lost_events", totals.lost_events},
-          {"own_bytes", totals.own_bytes}};
+          {"own_bytes", totals.own_bytes},
+          {"own_live_map_bytes", totals.own_live_map_bytes}};
 }
 
 Json losses_json(const Snapshot& snapshot) {

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "ledger/ledger.h"
+#include "reader/names.h"
 #include "report/utf8.h"
 #include "verdict/process_verdict.h"
 
@@ -41,6 +42,10 @@ constexpr Family kProbability{"mla_leak_probability_ratio", MetricType::kGauge, 
                               "Probability that the process leaks."};
 constexpr Family kLost{"mla_lost_events", MetricType::kCounter, "",
                        "Allocations and frees that could not be recorded."};
+constexpr Family kStopped{"mla_recording_stopped", MetricType::kGauge, "",
+                          "1 if recording stopped for this reason: the figures end then."};
+constexpr Family kSampling{"mla_sampling_mode", MetricType::kStateSet, "",
+                           "How densely the process is recorded: 1 for the present mode."};
 constexpr Family kSampled{"mla_sampled_timestamp_seconds", MetricType::kGauge, "seconds",
                           "The moment the figures are of, in Unix time."};
 
@@ -170,6 +175,21 @@ std::string metrics_text(const std::vector<ProcessMetrics>& processes, MetricsFo
   writer.family(kLost, processes, [](const ProcessMetrics& process, const Add& add) {
     if (process.lost_events) add(process.labels, std::to_string(*process.lost_events));
   });
+  writer.family(kStopped, processes, [](const ProcessMetrics& process, const Add& add) {
+    if (process.sampling.empty()) return;
+    for (uint32_t i = 1; i < static_cast<uint32_t>(format::StopReason::kCount); ++i) {
+      const std::string reason = stop_name(static_cast<format::StopReason>(i));
+      add(with(process.labels, "reason", reason), reason == process.stop_reason ? "1" : "0");
+    }
+  });
+  writer.family(kSampling, processes, [](const ProcessMetrics& process, const Add& add) {
+    if (process.sampling.empty()) return;
+    for (const SamplingMode mode :
+         {SamplingMode::kExact, SamplingMode::kSampled, SamplingMode::kOff}) {
+      const std::string name = sampling_name(mode);
+      add(with(process.labels, kSampling.name, name), name == process.sampling ? "1" : "0");
+    }
+  });
   writer.family(kSampled, processes, [](const ProcessMetrics& process, const Add& add) {
     add(process.labels, number(process.sampled_unix_s));
   });
@@ -196,6 +216,8 @@ ProcessMetrics metrics_of(const Snapshot& snapshot) {
     metrics.leak_probability = verdict.probability;
   }
   metrics.lost_events = snapshot.totals.lost_events;
+  metrics.sampling = sampling_name(snapshot.sampling.mode);
+  metrics.stop_reason = stop_name(snapshot.stop_reason);
   metrics.sampled_unix_s =
       static_cast<double>(snapshot.process.start_realtime_ns + snapshot.last_ns) / kNsPerSecond;
   return metrics;

@@ -30,6 +30,8 @@ struct ProcessMetrics {
   std::optional<double> growth_bytes_per_s;   // what the verdict found
   std::optional<double> leak_probability;     // 0 to 1
   std::optional<uint64_t> lost_events;        // of a recorded process
+  std::string sampling;                       // of sampling_name(); empty: it is not recorded
+  std::string stop_reason;                    // of stop_name(); empty: recording did not stop
   double sampled_unix_s = 0;                  // the moment the figures are of
 };
 

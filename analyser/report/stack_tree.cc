@@ -7,7 +7,6 @@ namespace mla {
 namespace {
 
 constexpr uint32_t kUnknown = UINT32_MAX;
-constexpr size_t kFirstRoom = 1024;
 
 }  // namespace
 
@@ -16,8 +15,8 @@ StackTree::StackTree(const Snapshot& snapshot, Symbolizer& symbolizer, Label lab
       symbolizer_(symbolizer),
       label_(std::move(label)),
       known_nodes_(snapshot.nodes.size(), kUnknown),
-      room_(kFirstRoom),
-      index_(kFirstRoom) {
+      nodes_(snapshot.nodes.size()) {
+  nodes_.number_of({kUnknown, 0});
   if (!known_nodes_.empty()) known_nodes_[0] = 0;
 }
 
@@ -56,31 +55,13 @@ uint32_t StackTree::of_frames(const std::vector<const Frame*>& stack) {
 }
 
 uint32_t StackTree::label_of(const Frame& frame) {
-  const auto [known, is_new] = known_labels_.try_emplace(&frame);
-  if (is_new) known->second = label_(frame);
-  return known->second;
+  const uint32_t number = frames_.number_of({&frame});
+  if (number == frame_labels_.size()) frame_labels_.push_back(label_(frame));
+  return frame_labels_[number];
 }
 
 uint32_t StackTree::add(uint32_t parent, uint32_t label) {
-  if (parents_.size() == room_) grow();
-  const auto next = static_cast<uint32_t>(parents_.size());
-  const uint32_t found = index_.find_or_keep(hash_of(parent, label), next, [&](uint32_t index) {
-    return parents_[index] == parent && labels_[index] == label;
-  });
-  if (found == next) {
-    parents_.push_back(parent);
-    labels_.push_back(label);
-  }
-  return found;
-}
-
-void StackTree::grow() {
-  room_ *= 2;
-  index_ = DistinctIndices(room_);
-  for (uint32_t node = 1; node < parents_.size(); ++node) {
-    index_.find_or_keep(hash_of(parents_[node], labels_[node]), node,
-                        [](uint32_t) { return false; });
-  }
+  return nodes_.number_of({parent, label});
 }
 
 }  // namespace mla

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <unordered_map>
 #include <vector>
 
 #include "reader/distinct.h"
@@ -35,24 +34,31 @@ class StackTree {
   // The node of a label under a caller.
   uint32_t add(uint32_t parent, uint32_t label);
 
-  // Of each node, its caller and its label. A caller has a smaller index; 0 is the root, no frame.
-  const std::vector<uint32_t>& parents() const { return parents_; }
-  const std::vector<uint32_t>& labels() const { return labels_; }
+  struct Node {
+    uint32_t parent;  // the caller, of a smaller index
+    uint32_t label;
+    uint64_t hash() const { return hash_of(parent, label); }
+    bool operator==(const Node&) const = default;
+  };
+  // The first is the root, no frame.
+  const std::vector<Node>& nodes() const { return nodes_.keys(); }
 
  private:
   uint32_t of_native(uint32_t node);
   uint32_t label_of(const Frame& frame);
-  void grow();
 
   const Snapshot& snapshot_;
   Symbolizer& symbolizer_;
   Label label_;
-  std::unordered_map<const Frame*, uint32_t> known_labels_;
-  std::vector<uint32_t> known_nodes_;  // by node of the snapshot
-  std::vector<uint32_t> parents_{0};
-  std::vector<uint32_t> labels_{0};
-  size_t room_;
-  DistinctIndices index_;  // of parent and label
+  struct FrameKey {
+    const Frame* frame;
+    uint64_t hash() const { return hash_of(reinterpret_cast<uintptr_t>(frame), 0); }
+    bool operator==(const FrameKey&) const = default;
+  };
+  DistinctKeys<FrameKey> frames_;
+  std::vector<uint32_t> frame_labels_;  // of frames_
+  std::vector<uint32_t> known_nodes_;   // by node of the snapshot
+  DistinctKeys<Node> nodes_;
 };
 
 }  // namespace mla

@@ -7,6 +7,7 @@
 
 #include "reader/names.h"
 #include "report/names_short.h"
+#include "report/recording_words.h"
 #include "report/sparkline.h"
 #include "report/text_stack.h"
 #include "report/units.h"
@@ -93,7 +94,11 @@ class TextReport {
 
   void write_sampling() {
     const SamplingInfo& sampling = snapshot_.sampling;
-    if (sampling.mode == SamplingMode::kOff) out_ << "recording is switched off\n";
+    if (sampling.was_off()) {
+      out_ << style_.warn() << off_sentence(sampling) << style_.off() << '\n';
+    } else if (sampling.mode == SamplingMode::kOff) {
+      out_ << "recording is switched off\n";
+    }
     if (!sampling.estimates) return;
     out_ << "figures are estimates from samples";
     if (sampling.interval_bytes != 0) {

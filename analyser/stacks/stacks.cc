@@ -112,6 +112,9 @@ void build(ProcessStacks& result, const std::vector<LoadedModule>& modules, Proc
       stack.stack.native = builder.add_native(unwinder.unwind(*thread.registers));
       if (const PythonThread* found = python_stacks.find(thread.registers->thread_pointer)) {
         stack.holds_gil = found->holds_gil;
+        // Who has it just now may wait for a mutex of it, as it is handed over.
+        const bool has_it = found->holds_gil && stack.state.activity == Activity::kGil;
+        if (has_it) stack.state.activity = Activity::kLock;
         stack.stack.python = builder.add_python(*found);
       }
     }

@@ -33,7 +33,9 @@ std::string take(char* text, const std::string& otherwise) {
 std::string without_clone(const std::string& name) {
   static constexpr std::string_view kNumbered[] = {".constprop.", ".isra.",     ".part.",
                                                    ".clone.",     ".lto_priv.", ".llvm."};
-  size_t end = name.ends_with(".cold") ? name.size() - 5 : name.size();
+  constexpr std::string_view kCold = ".cold";
+  const bool cold = name.size() > kCold.size() && name.ends_with(kCold);
+  size_t end = cold ? name.size() - kCold.size() : name.size();
   for (const std::string_view clone : kNumbered) {
     const size_t at = name.find(clone, 1);
     const size_t number = at + clone.size();

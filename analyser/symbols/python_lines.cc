@@ -41,10 +41,12 @@ uint32_t line_of_linetable(const PythonCode& code, uint64_t offset) {
   return 0;
 }
 
-// 6 bits a byte, lowest first; bit 6: another one follows.
+// 6 bits a byte, lowest first; bit 6: another one follows. CPython writes 32 bits at most; sums of
+// as many of these as a table can hold do not overflow.
 uint64_t read_varint(std::string_view table, size_t& i) {
+  constexpr unsigned kMostBits = 36;
   uint64_t value = 0;
-  for (unsigned shift = 0; i < table.size() && shift < 60; shift += 6) {
+  for (unsigned shift = 0; i < table.size() && shift < kMostBits; shift += 6) {
     const uint8_t byte = byte_at(table, i++);
     value |= uint64_t{byte & 0x3fU} << shift;
     if ((byte & 0x40) == 0) break;

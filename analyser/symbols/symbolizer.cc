@@ -5,7 +5,6 @@
 #include <thread>
 #include <tuple>
 
-#include "reader/distinct.h"
 #include "reader/names.h"
 #include "symbols/module_symbols.h"
 #include "symbols/python_lines.h"
@@ -57,10 +56,6 @@ void Symbolizer::take_files_of(Symbolizer& before) {
   }
 }
 
-size_t Symbolizer::CodeHash::operator()(const Code& code) const {
-  return hash_of(code.asked, code.module);
-}
-
 Symbolizer::Code Symbolizer::code_of(const StackNode& at) const {
   // A return address may be the first of the next line, or of the next function.
   return {at.module, is_mark(at) || at.exact_pc ? at.pc : at.pc - 1};
@@ -85,7 +80,7 @@ std::vector<Frame> Symbolizer::frames_at(const Code& code, uint64_t pc) {
 
 void Symbolizer::prepare(const std::function<bool(const Site&)>& wanted) {
   // Of millions of nodes each is looked up once, here.
-  std::unordered_map<Code, uint32_t, CodeHash> known;
+  DistinctKeys<Code> known;
   std::vector<CodeAddress> addresses;
   std::vector<std::pair<uint32_t, uint32_t>> nodes;  // with the index of its address
   std::vector<bool> seen(snapshot_.nodes.size());
@@ -98,9 +93,9 @@ void Symbolizer::prepare(const std::function<bool(const Site&)>& wanted) {
       if (at.kind != NodeKind::kNative || at.module == 0 || is_mark(at)) continue;
       const Code code = code_of(at);
       if (of_node_[node] != nullptr || (!frames_.empty() && frames_.contains(code))) continue;
-      const auto [entry, added] = known.emplace(code, static_cast<uint32_t>(addresses.size()));
-      if (added) addresses.push_back({code.module, code.asked, at.pc});
-      nodes.emplace_back(node, entry->second);
+      const uint32_t index = known.number_of(code);
+      if (index == addresses.size()) addresses.push_back({code.module, code.asked, at.pc});
+      nodes.emplace_back(node, index);
     }
   }
   std::vector<uint32_t> order(addresses.size());

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "reader/distinct.h"
 #include "reader/snapshot.h"
 #include "symbols/frame.h"
 #include "symbols/site_stack.h"
@@ -62,10 +63,11 @@ class Symbolizer {
   struct Code {
     uint32_t module;
     uint64_t asked;
+    uint64_t hash() const { return hash_of(asked, module); }
     bool operator==(const Code&) const = default;
   };
   struct CodeHash {
-    size_t operator()(const Code& code) const;
+    size_t operator()(const Code& code) const { return code.hash(); }
   };
 
   // What frames_of(node) looks up: of a return address the instruction before it.

@@ -52,8 +52,25 @@ Stretch longest_idle(Points points, double allocations) {
 
 }  // namespace
 
+WorkWindow known_stretch(const Snapshot& snapshot) {
+  const SamplingInfo& sampling = snapshot.sampling;
+  if (!sampling.was_off()) return {0, snapshot.last_ns};
+  if (!sampling.is_off()) {
+    return {sampling.off_end_ns, std::max(snapshot.last_ns, sampling.off_end_ns)};
+  }
+  // Where an earlier time ended is not known.
+  return {0, sampling.off_begin_ns == sampling.off_first_ns ? sampling.off_begin_ns : 0};
+}
+
 WorkWindow work_window(const Snapshot& snapshot) {
   Points points(snapshot.timeline);
+  if (snapshot.sampling.was_off()) {
+    const WorkWindow known = known_stretch(snapshot);
+    const auto before = [](const TimelinePoint& point, uint64_t t_ns) { return point.t_ns < t_ns; };
+    const auto begin = std::lower_bound(points.begin(), points.end(), known.begin_ns, before);
+    const auto end = std::lower_bound(begin, points.end(), known.end_ns + 1, before);
+    points = {begin, end};
+  }
   if (points.empty()) return {};
   points = without_idle_end(points);
   while (points.size() > kFewestPoints) {

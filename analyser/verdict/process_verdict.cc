@@ -9,6 +9,7 @@
 #include "ledger/ledger.h"
 #include "verdict/assessment.h"
 #include "verdict/busy_window.h"
+#include "verdict/off_times.h"
 
 namespace mla {
 namespace {
@@ -205,7 +206,8 @@ bool grows_evenly(const LiveSeries& series, const std::vector<double>& work) {
 void say_idle(const Snapshot& snapshot, SeriesVerdict& verdict) {
   if (verdict.verdict != VerdictClass::kInsufficient || verdict.n_eff > 0) return;
   const WorkWindow window = work_window(snapshot);
-  const double ran = static_cast<double>(snapshot.last_ns) / kNsPerSecond;
+  const WorkWindow known = known_stretch(snapshot);
+  const double ran = static_cast<double>(known.end_ns - known.begin_ns) / kNsPerSecond;
   const double worked = static_cast<double>(window.end_ns - window.begin_ns) / kNsPerSecond;
   if (!(worked < ran / 2)) return;
   verdict.reason = "it made next to no allocations in " +
@@ -222,9 +224,10 @@ void say_idle(const Snapshot& snapshot, SeriesVerdict& verdict) {
 void say_idle_since(const Snapshot& snapshot, SeriesVerdict& verdict) {
   constexpr uint64_t kLeastIdleNs = 10'000'000'000;
   const uint64_t end_ns = work_window(snapshot).end_ns;
-  if (snapshot.last_ns < end_ns + kLeastIdleNs) return;
+  const uint64_t known_ns = known_stretch(snapshot).end_ns;
+  if (known_ns < end_ns + kLeastIdleNs) return;
   verdict.reason += "; it made next to no allocations in the last " +
-                    std::to_string((snapshot.last_ns - end_ns) / 1'000'000'000) + " s";
+                    std::to_string((known_ns - end_ns) / 1'000'000'000) + " s";
 }
 
 void let_sites_account(const LiveSeries& series, const VerdictOptions& options,
@@ -396,7 +399,8 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
   found.census_s = snapshot.census.censuses == 0
                        ? HUGE_VAL
                        : static_cast<double>(snapshot.census.t_ns) / kNsPerSecond;
-  found.hours = std::max(found.process.hours, active_hours);
+  const bool was_off = snapshot.sampling.was_off();
+  found.hours = was_off ? found.process.hours : std::max(found.process.hours, active_hours);
   found.sites = site_verdicts(snapshot);
   weigh_sites(found.series, options, found);
   SeriesVerdict& process = found.process;
@@ -404,6 +408,12 @@ ProcessVerdict process_verdict(const Snapshot& snapshot, const VerdictOptions& o
     if (found.sites.empty()) found.sites = grown_sites(snapshot);
     say_idle_since(snapshot, process);
   }
+  heed_off_times(snapshot, found);
+  if (snapshot.stop_reason != format::StopReason::kNone) {  // there will be no more of the same
+    process.more_hours.reset();
+  }
+  // What is resident without being known to be alive says nothing then.
+  if (was_off) return found;
   if (process.verdict == VerdictClass::kLeak || process.tolerated || !keeps_memory(snapshot)) {
     return found;
   }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "verdict/off_times.h"
+
 namespace mla {
 namespace {
 
@@ -90,6 +92,7 @@ SuppressedGrowth leave_out(const Snapshot& snapshot, const std::vector<bool>& su
     found.process.reason = "the suppressed call sites explain the growth";
     found.process.more_hours.reset();
   }
+  heed_off_times(snapshot, found);
   return result;
 }
 

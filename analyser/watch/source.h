@@ -23,6 +23,8 @@ struct Observation {
   bool recorded = false;
   uint64_t rss_bytes = 0;
   std::optional<uint64_t> live_bytes;  // of a recorded process
+  std::string sampling;     // of sampling_name(), also of a recording that has stopped; empty: none
+  std::string stop_reason;  // of stop_name()
 };
 
 struct SiteEvidence {

@@ -89,6 +89,8 @@ void Watcher::take(const Observation& seen, double t) {
   Worker& worker = worker_of(seen, t);
   worker.alive = true;
   worker.series.recorded = seen.recorded;
+  worker.sampling = seen.sampling;
+  worker.stop_reason = seen.stop_reason;
   worker.series.last_t = t;
   worker.last = {t, seen.rss_bytes, seen.live_bytes};
   worker.window.add(worker.last);
@@ -224,7 +226,9 @@ void Watcher::judge(Worker& worker) {
     worker.lost_events = recorded->lost_events;
   }
   if (worker.judged != "insufficient") worker.decided = worker.judged;
-  if (worker.judged == "leak" && before != "leak" && recorded) {
+  // Of one that leaked before this mla began, too.
+  const bool unnamed = before != "leak" || worker.sites.empty();
+  if (worker.judged == "leak" && unnamed && recorded) {
     if (auto named = source_.judge(worker.series.process, true)) worker.sites = named->sites;
   }
 }

@@ -49,6 +49,8 @@ struct Worker {
   std::map<std::string, uint64_t> ledger;
   std::optional<uint64_t> lost_events;  // of a recorded one, when it was judged
   std::vector<SiteEvidence> sites;
+  std::string sampling;  // as of the last Observation
+  std::string stop_reason;
 };
 
 struct WatchEvents {

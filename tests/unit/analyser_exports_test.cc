@@ -290,6 +290,22 @@ TEST(ExportMetrics, OneVerdictIsTrue) {
   EXPECT_NE(text.find("# TYPE mla_lost_events_total counter\n"), std::string::npos);
 }
 
+TEST(ExportMetrics, OneReasonAndOneModeAreTrue) {
+  EXPECT_EQ(metrics_text({metrics()}, MetricsFormat::kText).find("mla_recording_stopped"),
+            std::string::npos)
+      << "it is not recorded";
+  ProcessMetrics process = metrics();
+  process.labels = {};
+  process.sampling = "off";
+  process.stop_reason = "no_space";
+  const std::string text = metrics_text({process}, MetricsFormat::kOpenMetrics);
+  EXPECT_NE(text.find("# TYPE mla_sampling_mode stateset\n"), std::string::npos);
+  EXPECT_NE(text.find("mla_sampling_mode{mla_sampling_mode=\"off\"} 1\n"), std::string::npos);
+  EXPECT_NE(text.find("mla_sampling_mode{mla_sampling_mode=\"exact\"} 0\n"), std::string::npos);
+  EXPECT_NE(text.find("mla_recording_stopped{reason=\"no_space\"} 1\n"), std::string::npos);
+  EXPECT_NE(text.find("mla_recording_stopped{reason=\"seccomp\"} 0\n"), std::string::npos);
+}
+
 TEST(ExportMetrics, OfASnapshot) {
   const ProcessMetrics process = metrics_of(chain(3));
   EXPECT_EQ(process.live_bytes, 600U + (1U << 30));

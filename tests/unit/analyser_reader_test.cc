@@ -202,6 +202,7 @@ TEST(Reader, ThreadsLossesStopAndOwnMemory) {
   EXPECT_EQ(snapshot.stop_reason, format::StopReason::kNoSpace);
   EXPECT_EQ(snapshot.stop_errno, 28);
   EXPECT_EQ(snapshot.totals.own_bytes, snapshot.file_bytes + 1500);
+  EXPECT_EQ(snapshot.totals.own_live_map_bytes, 500U);
 }
 
 TEST(Reader, ApparentSizeBeyondTheBlocksInUseIsNotRead) {

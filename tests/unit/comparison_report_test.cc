@@ -112,7 +112,7 @@ TEST(BenchText, NoDifference) {
   Benchmark benchmark = sample();
   benchmark.configurations.erase(benchmark.configurations.begin() + 1,
                                  benchmark.configurations.begin() + 3);
-  EXPECT_NE(to_text(benchmark).find("no difference: no configuration is shown"), std::string::npos);
+  EXPECT_NE(to_text(benchmark).find("No configuration is shown"), std::string::npos);
   for (BenchConfiguration& one : benchmark.configurations) one.runs.resize(2);
   EXPECT_NE(to_text(benchmark).find("Nothing is decided by fewer than 5 rounds"),
             std::string::npos);

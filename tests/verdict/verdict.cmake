@@ -22,6 +22,7 @@ target_link_libraries(score_sites PRIVATE site_families)
 
 add_executable(verdict_tests
   ${CMAKE_CURRENT_LIST_DIR}/busy_window_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/off_times_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/process_verdict_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/site_rule_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/suppressed_test.cc
