@@ -73,7 +73,9 @@ void write(const Options& options, const Answer& answer) {
     text.native = options.native;
     text.colour = colour_wanted(*out);
     text.width = terminal_width(*out, text.width);
-    write_diff_text(out->stream(), answer.diff, *answer.a, *answer.b, text);
+    write_for_locale(*out, [&](std::ostream& stream) {
+      write_diff_text(stream, answer.diff, *answer.a, *answer.b, text);
+    });
   }
   out->finish();
 }

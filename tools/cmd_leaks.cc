@@ -21,6 +21,7 @@
 #include "reader/names.h"
 #include "reader/reader.h"
 #include "report/names_short.h"
+#include "report/recording_words.h"
 #include "report/units.h"
 #include "report/verdict_text.h"
 #include "symbols/symbolizer.h"
@@ -162,6 +163,9 @@ void print_text(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
       << status_name(snapshot.status) << "), live bytes:\n"
       << verdict_line(process, TimeUnit::kHours) << '\n';
   const std::string next = next_step(snapshot, finding.verdict);
+  for (const std::string& note : {stopped_sentence(snapshot), off_sentence(snapshot.sampling)}) {
+    if (!note.empty()) out << "  note                   " << note << '\n';
+  }
   if (!next.empty()) out << "  next                   " << next << '\n';
   write_evidence(out, process, TimeUnit::kHours);
   if (finding.hours_to_limit) {
@@ -284,6 +288,11 @@ void print_json(std::ostream& out, const Snapshot& snapshot, Symbolizer& symboli
     document["sites"].push_back(site_json(snapshot, symbolizer, site));
   }
   const std::string next = next_step(snapshot, finding.verdict);
+  const std::string off = off_sentence(snapshot.sampling);
+  document["recording_off"] = off.empty() ? nlohmann::json(nullptr) : nlohmann::json(off);
+  const std::string stopped = stopped_sentence(snapshot);
+  document["recording_stopped"] =
+      stopped.empty() ? nlohmann::json(nullptr) : nlohmann::json(stopped);
   document["next"] = next.empty() ? nlohmann::json(nullptr) : nlohmann::json(next);
   document["suppressions"] = suppressed_json(finding.suppressed);
   document["suppressed_growth_share"] = finding.suppressed.growth.growth_share;

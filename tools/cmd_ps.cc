@@ -21,6 +21,7 @@
 #include "reader/names.h"
 #include "reader/process.h"
 #include "reader/reader.h"
+#include "report/recording_words.h"
 #include "report/units.h"
 #include "words.h"
 
@@ -42,6 +43,10 @@ struct Row {
   uint64_t live_bytes = 0;            // of the heap, as in the report
   uint64_t mapped_bytes = 0;          // of anonymous mappings
   double age_s = 0;                   // since the recording began
+  std::string sampling;
+  std::string stop_reason;
+  std::string stopped;  // when and why; empty: it did not
+  uint64_t lost_events = 0;
 };
 
 // The places of every user, for --all: libmla.so names them by the user's number.
@@ -80,6 +85,10 @@ Row read_row(const RecordingFile& file) {
     row.status_detail = snapshot.status_detail;
     row.live_bytes = snapshot.totals.live_bytes;
     row.mapped_bytes = snapshot.totals.mapped_bytes;
+    row.sampling = sampling_name(snapshot.sampling.mode);
+    row.stop_reason = stop_name(snapshot.stop_reason);
+    row.stopped = stopped_sentence(snapshot);
+    row.lost_events = snapshot.totals.lost_events;
     const auto now =
         std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch());
     row.age_s =
@@ -106,7 +115,7 @@ void print_closed(std::ostream& out, const std::vector<std::string>& directories
       continue;
     }
     out << directory << " belongs to " << user_name(status.st_uid) << " and may not be read by "
-        << user_name(geteuid()) << ": run mla as " << user_name(status.st_uid) << " or as root\n";
+        << user_name(geteuid()) << ": " << run_as_owner(status.st_uid) << '\n';
   }
 }
 
@@ -121,23 +130,29 @@ void print_table(std::ostream& out, const std::vector<Row>& rows,
   }
   std::array<char, 256> line{};
   const auto print = [&](const char* status, const std::string& pid, const std::string& rss,
-                         const std::string& live, const std::string& mapped,
-                         const std::string& age) {
-    std::snprintf(line.data(), line.size(), "%-7s %8s %10s %10s %10s %13s  ", status, pid.c_str(),
-                  rss.c_str(), live.c_str(), mapped.c_str(), age.c_str());
+                         const std::string& live, const std::string& mapped, const std::string& age,
+                         const std::string& recording) {
+    std::snprintf(line.data(), line.size(), "%-6s %7s %10s %10s %10s %11s %-9s ", status,
+                  pid.c_str(), rss.c_str(), live.c_str(), mapped.c_str(), age.c_str(),
+                  recording.c_str());
     out << line.data();
   };
-  print("STATUS", "PID", "RSS", "LIVE", "MAPPED", "AGE");
+  print("STATUS", "PID", "RSS", "LIVE", "MAPPED", "AGE", "RECORDING");
   out << "COMMAND\n";
   for (const Row& row : rows) {
     const std::string pid = std::to_string(row.file.pid);
     if (!row.error.empty()) {
-      print("-", pid, "-", "-", "-", "-");
+      print("-", pid, "-", "-", "-", "-", "-");
       out << "unreadable: " << row.error;
     } else {
       print(status_name(row.status).c_str(), pid, row.rss_bytes ? human_bytes(*row.rss_bytes) : "-",
-            human_bytes(row.live_bytes), human_bytes(row.mapped_bytes), human_seconds(row.age_s));
+            human_bytes(row.live_bytes), human_bytes(row.mapped_bytes), human_seconds(row.age_s),
+            row.stopped.empty() ? row.sampling : "stopped");
       out << command_of(row.process);
+    }
+    if (!row.stopped.empty()) out << '\n' << std::string(9, ' ') << row.stopped;
+    if (row.lost_events != 0) {
+      out << '\n' << std::string(9, ' ') << counted(row.lost_events, "event") << " lost";
     }
     out << '\n' << std::string(9, ' ') << row.file.path << '\n';
   }
@@ -161,6 +176,10 @@ void print_json(std::ostream& out, const std::vector<Row>& rows) {
       entry["live_bytes"] = row.live_bytes;
       entry["mapped_bytes"] = row.mapped_bytes;
       entry["age_s"] = row.age_s;
+      entry["sampling"] = row.sampling;
+      entry["stop_reason"] =
+          row.stop_reason.empty() ? nlohmann::json(nullptr) : nlohmann::json(row.stop_reason);
+      entry["lost_events"] = row.lost_events;
     }
     document["recordings"].push_back(std::move(entry));
   }

@@ -52,24 +52,59 @@ std::string words_of(std::string body) {
   return cut_right(printable(body), kWords);
 }
 
-std::string advice(const HttpAnswer& answer) {
+std::string advice_without_answer(Silence silence) {
+  switch (silence) {
+    case Silence::kUnknownHost:
+      return "check the host's name in the address";
+    case Silence::kNoConnection:
+      return "see that the server runs, and that the address has its port";
+    case Silence::kTimeOut:
+      return "give it longer with --timeout, or see whether it is overloaded";
+    case Silence::kBrokenOff:
+      return "see that the address is that of the server (http or https, host and port) and what "
+             "its log says";
+    case Silence::kCertificate:
+      return "see that the server speaks https at this port, with a certificate this machine "
+             "trusts";
+    case Silence::kNone:
+    case Silence::kOther:
+      break;
+  }
+  return "see that the server runs and can be reached from here";
+}
+
+std::string advice(const HttpAnswer& answer, PushServer server) {
+  const bool pyroscope = server == PushServer::kPyroscope;
+  if (answer.status == 0) return advice_without_answer(answer.silence);
+  if (!answer.moved_to.empty()) {
+    const std::string to = address_to_show(answer.moved_to);
+    return "it points to " + printable(to.substr(0, to.find_first_of("?#"))) +
+           ": give that address, without the path of the interface";
+  }
   switch (answer.status) {
-    case 0:
-      return "see that the server runs and can be reached from here";
     case 401:
     case 403:
-      return "check --tenant, and the user and password of the address";
+      return pyroscope ? "check --tenant, and the user and password of the address"
+                       : "check the user and password of the address";
     case 404:
     case 405:
-      return "check that the address is that of the server, without the path of its interface";
+      return pyroscope ? "check that the address is that of a Pyroscope, without the path of its "
+                         "interface"
+                       : "check that the address is that of a Parca, without the path of its "
+                         "interface";
+    case 413:
+      return "raise the largest body that the server or a proxy before it accepts";
+    case 429:
+      return "try again later, or raise the server's limit of profiles for this tenant";
     default:
-      return answer.outcome == Outcome::kTryAgain ? "try again later"
-                                                  : "the server will not take this profile";
+      return answer.outcome == Outcome::kTryAgain
+                 ? "see what the server's log says, try again later"
+                 : "the server will not take this profile";
   }
 }
 
 // Sends it, again and again where that may help.
-void send(const HttpRequest& request, const Options& options) {
+void send(const HttpRequest& request, PushServer server, const Options& options) {
   std::minstd_rand random(std::random_device{}());
   const std::string host = host_of(request.url);
   const std::atomic<bool> aborted = false;
@@ -80,9 +115,9 @@ void send(const HttpRequest& request, const Options& options) {
     std::string why = answer.why;
     const std::string words = words_of(answer.body);
     if (!words.empty()) why += " (" + words + ")";
-    const bool may_pass = answer.outcome == Outcome::kTryAgain &&
-                          (answer.status != 0 || answer.timed_out_or_unreachable);
-    if (!may_pass || attempt == options.attempts) throw Error(host, why, advice(answer));
+    const bool again =
+        answer.outcome == Outcome::kTryAgain && (answer.status != 0 || may_pass(answer.silence));
+    if (!again || attempt == options.attempts) throw Error(host, why, advice(answer, server));
     const double wished =
         std::max(wait_s * std::uniform_real_distribution(0.5, 1.5)(random), answer.retry_after_s);
     const double wait = std::min(wished, kLongestWaitS);
@@ -141,7 +176,7 @@ void push(const Options& options) {
     out.stream() << "would be sent: POST " << address_to_show(request.url) << '\n';
     for (const std::string& header : request.headers) out.stream() << "  " << header << '\n';
   } else {
-    send(request, options);
+    send(request, target.server, options);
     out.stream() << "sent to " << host_of(request.url) << '\n';
   }
   out.stream() << "  labels:";

@@ -71,7 +71,9 @@ void write(const Options& options, const Snapshot& snapshot, Symbolizer& symboli
     write_export(out.stream(), snapshot, symbolizer, *options.exported,
                  {stack_values().at(options.value), options.native});
   } else {
-    write_text(out.stream(), snapshot, symbolizer, text_options(options, out));
+    write_for_locale(out, [&](std::ostream& stream) {
+      write_text(stream, snapshot, symbolizer, text_options(options, out));
+    });
   }
   out.finish();
 }

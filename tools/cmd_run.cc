@@ -14,6 +14,7 @@
 #include "live_recording.h"
 #include "no_recording.h"
 #include "preload_environment.h"
+#include "program_file.h"
 #include "reader/error.h"
 #include "reader/reader.h"
 #include "recording_directory.h"
@@ -171,9 +172,12 @@ int run(const Options& options) {
   if (!options.budget.empty()) check_budget(options.budget);
   check_output(options.output);
   const RecordingDirectory directory(options.directory);
+  // musl's dynamic linker ends a program for a library that it cannot load.
+  const bool loads_glibc = !inspect_program(options.program[0]).musl;
   const std::vector<std::string> environment = preload_environment(
-      {find_preload_library(), directory.path(), options.allocator, !options.no_follow,
-       options.exact ? "exact" : options.sample, options.budget, options.python});
+      {loads_glibc ? find_preload_library() : "", directory.path(), options.allocator,
+       !options.no_follow, options.exact ? "exact" : options.sample, options.budget,
+       options.python});
   Child child(options.program, environment);
   if (child.exec_errno() != 0) {
     const bool missing = child.exec_errno() == ENOENT || child.exec_errno() == ENOTDIR;

@@ -38,7 +38,8 @@ int show_stacks(const Options& options) {
     text.native = options.native;
     text.colour = colour_wanted(out);
     text.width = terminal_width(out, text.width);
-    write_stacks_text(out.stream(), stacks, symbolizer, text);
+    write_for_locale(
+        out, [&](std::ostream& stream) { write_stacks_text(stream, stacks, symbolizer, text); });
   }
   out.finish();
   return kExitOk;

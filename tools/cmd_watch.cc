@@ -1,4 +1,5 @@
 // mla watch: samples processes, judges them, keeps their history, and tells when a verdict changes.
+#include <cmath>
 #include <csignal>
 #include <ctime>
 #include <iostream>
@@ -67,7 +68,9 @@ int exit_code_of(const Watcher& watcher) {
   for (const auto& [number, worker] : watcher.workers()) {
     if (!worker.alive) continue;
     if (worker.judged == "leak") return kExitLeak;
-    decided = decided || worker.judged != "insufficient";
+    // Retention can be plain where no leak of any rate could have been seen.
+    decided = decided || (worker.judged != "insufficient" &&
+                          std::isfinite(worker.verdict.detectable_bytes_per_hour));
   }
   return decided ? kExitOk : kExitNotEnough;
 }
@@ -119,9 +122,9 @@ void add_watch(CLI::App& app, int& exit_code) {
       app, "watch", "Watch processes: judge them, keep their history, tell of changes",
       "mla watch [options] PID|NAME...",
       "A NAME is that of a script, a program or a process; processes that come later are watched\n"
-      "too. Ends with ^C or SIGTERM, or when all of the PIDs have ended. With --once the exit "
-      "code\n"
-      "is 0 no leak, 1 a leak, 3 not enough data; 2 is an error.\n\n"
+      "too. Ends with ^C or SIGTERM, or when all of the PIDs have ended. LIVE+MAP is what the\n"
+      "report calls live and mapped together. With --once the exit code is 0 no leak, 1 a leak,\n"
+      "3 not enough data; 2 is an error.\n\n"
       "Examples:\n"
       "  mla watch run_server.py --notify wecom:@/etc/mla/wecom-url\n"
       "  mla watch 4711 redis-server --notify mail:oncall@example.org\n"

@@ -31,8 +31,9 @@ CLI::App& add_command(CLI::App& app, const std::string& name, const std::string&
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitLeak = 1;
-inline constexpr int kExitPart = 1;       // mla bench: some configurations could not be measured
-inline constexpr int kExitError = 2;      // usage, unreadable input, output that cannot be written
-inline constexpr int kExitNotEnough = 3;  // not enough data for a verdict
+inline constexpr int kExitPart = 1;   // mla bench: some configurations could not be measured
+inline constexpr int kExitError = 2;  // usage, unreadable input, output that cannot be written
+inline constexpr int kExitNotEnough =
+    3;  // not enough data for a verdict; mla ctl: not taken up in time
 
 }  // namespace mla

@@ -64,12 +64,15 @@ const format::LedgerPart& ledger_of(const void* blocks) {
       static_cast<const std::byte*>(blocks) + format::kLedgerBlock * size_t{format::kBlockBytes});
 }
 
-bool is_recording(const format::SegmentHeader& header) {
+bool is_in_state(const format::SegmentHeader& header, format::State state) {
   // Acquires the store with which the writer opens its recording: the identity above it is set.
-  return header.state.load(std::memory_order_acquire) ==
-             static_cast<uint32_t>(format::State::kRecording) &&
+  return header.state.load(std::memory_order_acquire) == static_cast<uint32_t>(state) &&
          header.magic == format::kMagic && header.version == format::kVersion &&
          header.block_bytes == format::kBlockBytes;
+}
+
+bool is_recording(const format::SegmentHeader& header) {
+  return is_in_state(header, format::State::kRecording);
 }
 
 // Of a copy the process knows nothing: what is written there changes evidence, and what is asked
@@ -83,7 +86,7 @@ bool is_its_own(pid_t pid, const std::string& path, const struct stat& status) {
 
 }  // namespace
 
-std::unique_ptr<LiveRecording> LiveRecording::open(const std::string& path) {
+std::unique_ptr<LiveRecording> LiveRecording::open(const std::string& path, bool stopped_too) {
   const int fd = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return nullptr;
   struct stat status {};
@@ -92,22 +95,33 @@ std::unique_ptr<LiveRecording> LiveRecording::open(const std::string& path) {
       status.st_size >= static_cast<off_t>(kMappedBytes)) {
     blocks = mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   }
-  close(fd);
-  if (blocks == MAP_FAILED) return nullptr;
-  std::unique_ptr<LiveRecording> recording(new LiveRecording(blocks));
-  if (!is_recording(header_of(blocks)) || !recording->process_is_alive() ||
+  if (blocks == MAP_FAILED) {
+    close(fd);
+    return nullptr;
+  }
+  std::unique_ptr<LiveRecording> recording(new LiveRecording(fd, blocks));
+  const bool stopped = stopped_too && is_in_state(header_of(blocks), format::State::kStopped);
+  if (!(is_recording(header_of(blocks)) || stopped) || !recording->process_is_alive() ||
       !is_its_own(recording->pid(), path, status)) {
     return nullptr;
   }
   return recording;
 }
 
-LiveRecording::~LiveRecording() { munmap(blocks_, kMappedBytes); }
+LiveRecording::~LiveRecording() {
+  munmap(blocks_, kMappedBytes);
+  close(fd_);
+}
 
 pid_t LiveRecording::pid() const { return static_cast<pid_t>(header_of(blocks_).pid); }
 
 uint64_t LiveRecording::sampling() const {
   return header_of(blocks_).sampling_interval.load(std::memory_order_relaxed);
+}
+
+format::StopReason LiveRecording::stop_reason() const {
+  return static_cast<format::StopReason>(
+      header_of(blocks_).stop_reason.load(std::memory_order_relaxed));
 }
 
 void LiveRecording::request_sampling(uint64_t interval) {
@@ -164,20 +178,31 @@ uint64_t LiveRecording::now_ns() const {
   return now > start ? now - start : 0;
 }
 
-LiveRecording::LiveRecording(void* blocks) : blocks_(blocks), program_(program_of(pid())) {}
+LiveRecording::LiveRecording(int fd, void* blocks)
+    : fd_(fd), blocks_(blocks), program_(program_of(pid())) {
+  const auto process = read_process_stat(header_of(blocks_).pid);
+  if (process) stack_start_ = process->stack_start;
+}
+
+// A file that somebody cut short under us answers with SIGBUS.
+bool LiveRecording::is_whole() const {
+  struct stat status {};
+  return fstat(fd_, &status) == 0 && status.st_size >= static_cast<off_t>(kMappedBytes);
+}
 
 // The pid may be of another namespace, or have passed to another process.
 bool LiveRecording::process_is_alive() const {
+  if (!is_whole()) return false;
   const format::SegmentHeader& header = header_of(blocks_);
   const auto process = read_process_stat(header.pid);
   return process && header.process_start_ticks != 0 &&
          process->start_ticks == header.process_start_ticks && process->state != 'Z' &&
-         program_of(pid()) == program_;
+         process->stack_start == stack_start_ && program_of(pid()) == program_;
 }
 
 std::optional<LiveFigures> LiveRecording::tick() {
   format::SegmentHeader& header = header_of(blocks_);
-  if (!is_recording(header) || !process_is_alive()) return std::nullopt;
+  if (!process_is_alive() || !is_recording(header)) return std::nullopt;
   const Resident now = resident(pid());
   const uint64_t live = header.live_bytes.load(std::memory_order_relaxed);
   const uint64_t mapped = header.mapped_bytes.load(std::memory_order_relaxed);

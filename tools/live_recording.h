@@ -25,7 +25,8 @@ struct LiveFigures {
 class LiveRecording {
  public:
   // Null unless the file is the recording of a process that is alive and recording.
-  static std::unique_ptr<LiveRecording> open(const std::string& path);
+  // `stopped_too`: or of one that is alive and whose recording has stopped.
+  static std::unique_ptr<LiveRecording> open(const std::string& path, bool stopped_too = false);
   ~LiveRecording();
   LiveRecording(const LiveRecording&) = delete;
   LiveRecording& operator=(const LiveRecording&) = delete;
@@ -35,6 +36,8 @@ class LiveRecording {
   // SegmentHeader::sampling_interval. The process takes the wish up at its next tick.
   uint64_t sampling() const;
   void request_sampling(uint64_t interval);
+  // Why recording stopped; kNone: it did not.
+  format::StopReason stop_reason() const;
   // Has the process do something at its next tick, or no more.
   void request(format::Request what);
   void withdraw(format::Request what);
@@ -56,11 +59,15 @@ class LiveRecording {
   bool is_alive() const { return process_is_alive(); }
 
  private:
-  explicit LiveRecording(void* blocks);
+  LiveRecording(int fd, void* blocks);
+  bool is_whole() const;
   bool process_is_alive() const;
 
-  void* blocks_;         // the fixed blocks of the file, shared with the process
-  std::string program_;  // /proc/PID/exe: another one says that the process was replaced by exec
+  int fd_;
+  void* blocks_;  // the fixed blocks of the file, shared with the process
+  // Another /proc/PID/exe, or another stack, says that the process was replaced by exec.
+  std::string program_;
+  uint64_t stack_start_ = 0;
 };
 
 // Has a living process take a census of its live blocks, and waits for it for at most a second:

@@ -113,6 +113,11 @@ std::vector<std::string> known_allocators() {
 }
 
 std::vector<std::string> preload_environment(const PreloadSettings& settings) {
+  if (settings.library.empty()) {
+    std::vector<std::string> unchanged;
+    for (char** entry = environ; *entry != nullptr; ++entry) unchanged.emplace_back(*entry);
+    return unchanged;
+  }
   std::string preload = settings.library;
   const std::string users = variable("LD_PRELOAD");
   if (!settings.allocator.empty()) {

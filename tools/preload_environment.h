@@ -19,7 +19,7 @@ std::string find_allocator_library(const std::string& allocator);
 std::vector<std::string> known_allocators();
 
 struct PreloadSettings {
-  std::string library;    // libmla.so
+  std::string library;    // libmla.so; empty: nothing is preloaded or set
   std::string directory;  // where the recordings go
   std::string allocator;  // empty: what the environment says
   bool follow = true;     // children are recorded too

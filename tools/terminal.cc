@@ -3,9 +3,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace mla {
 namespace {
@@ -13,6 +18,36 @@ namespace {
 std::string variable(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
   return value == nullptr ? "" : value;
+}
+
+// Those of write_text(), write_diff_text() and write_stacks_text().
+std::string signs_in_ascii(const std::string& text) {
+  using Pair = std::pair<std::string_view, std::string_view>;
+  static constexpr std::array<Pair, 11> kAlike = {{{"▁", "_"},
+                                                   {"▂", "."},
+                                                   {"▃", ","},
+                                                   {"▄", "-"},
+                                                   {"▅", "="},
+                                                   {"▆", "+"},
+                                                   {"▇", "*"},
+                                                   {"█", "#"},
+                                                   {"▸", ">"},
+                                                   {"±", "+-"},
+                                                   {"…", "~"}}};
+  std::string result;
+  for (size_t i = 0; i < text.size();) {
+    const std::string_view rest = std::string_view(text).substr(i);
+    const auto* alike = std::find_if(kAlike.begin(), kAlike.end(), [rest](const Pair& pair) {
+      return rest.starts_with(pair.first);
+    });
+    if (alike == kAlike.end()) {
+      result += text[i++];
+    } else {
+      result += alike->second;
+      i += alike->first.size();
+    }
+  }
+  return result;
 }
 
 }  // namespace
@@ -38,6 +73,13 @@ bool utf8_locale() {
     return value.find("UTF-8") != std::string::npos || value.find("utf8") != std::string::npos;
   }
   return false;
+}
+
+void write_for_locale(Output& out, const std::function<void(std::ostream&)>& write) {
+  if (utf8_locale()) return write(out.stream());
+  std::ostringstream text;
+  write(text);
+  out.stream() << signs_in_ascii(text.str());
 }
 
 }  // namespace mla

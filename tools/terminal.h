@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <ostream>
 #include <string>
 
 #include "output.h"
@@ -20,5 +22,9 @@ void show_waiting(const std::string& text);
 
 // The locale of the environment is UTF-8.
 bool utf8_locale();
+
+// Has `write` write text for people: in a locale without UTF-8 the signs that mla itself draws with
+// become ASCII. Names of the program keep their bytes.
+void write_for_locale(Output& out, const std::function<void(std::ostream&)>& write);
 
 }  // namespace mla

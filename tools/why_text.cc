@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "reader/names.h"
+#include "report/recording_words.h"
 #include "report/text_stack.h"
 #include "report/units.h"
 #include "report/utf8.h"
@@ -193,6 +194,9 @@ class WhyText {
 
   void write_warnings() {
     std::vector<std::string> lines;
+    if (snapshot_.sampling.was_off()) {
+      lines.push_back(off_sentence(snapshot_.sampling) + "; what is free is at most what is shown");
+    }
     if (ledger_.stale) {
       lines.push_back(
           "what is alive or resident has changed since the process looked at its pages: "
@@ -269,6 +273,10 @@ std::string sentence_of(const Snapshot& snapshot, const Explanation& explanation
     case Diagnosis::kFiles:
       return "Files: " + of_rss(ledger.bucket(BucketKind::kFiles), ledger) +
              ", are programs, libraries and mapped files.";
+    case Diagnosis::kNotRecorded:
+      return "Not known: " +
+             of_rss(ledger.idle() + ledger.bucket(BucketKind::kPythonFree), ledger) +
+             ", seem free, but may be blocks of while recording was off.";
     case Diagnosis::kNone:
       break;
   }

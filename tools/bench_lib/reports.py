@@ -7,7 +7,7 @@ import subprocess
 # Reports that say the same: everything as text, and all stacks for a flame graph.
 PEER_REPORTS = (("heaptrack_print", ("heaptrack_print", "{recording}")),
                 ("heaptrack_print -F", ("heaptrack_print", "-F", os.devnull, "{recording}")))
-OWN_REPORTS = (("mla report", ()), ("mla report --folded", ("--folded=allocated",)),
+OWN_REPORTS = (("mla report", ()), ("mla report --folded", ("--folded", "--value", "allocated")),
                ("mla report --by function", ("--by", "function", "--sort", "allocated")),
                ("mla report --json", ("--json",)), ("mla report --html", ("--html", os.devnull)))
 
@@ -31,11 +31,11 @@ def record(build, directory, program):
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     commands = {name: [mla, "report", *options, own] for name, options in OWN_REPORTS}
     if shutil.which("heaptrack") is not None:
-        peer = os.path.join(directory, "reports")
+        peer = os.path.join(directory, "heaptrack")
         subprocess.run(["heaptrack", "-o", peer, *program], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         found = next(os.path.join(directory, name) for name in os.listdir(directory)
-                     if name.startswith("reports.") and not name.endswith(".mla"))
+                     if name.startswith("heaptrack."))
         for name, command in PEER_REPORTS:
             commands[name] = [word.format(recording=found) for word in command]
     return commands

@@ -69,7 +69,7 @@ _mla() {
   case $command in
     run) options="-o --output --allocator --dir --sample --budget --exact --python --no-follow
                   --watch --db --notify --message --link-base --quiet --help --" ;;
-    ctl) options="--sample --help" ;;
+    ctl) options="--sample --name --wait --help" ;;
     report) options="--json --html --pprof --folded --speedscope --csv --openmetrics --prometheus
                      --value --top --sort --by --native --full-stacks --debug-dir -o --output --help" ;;
     diff) options="--from --to --wait --json --html --top --all --sort --full-stacks --native

@@ -68,6 +68,8 @@ complete -c mla -n $ps -l all -d 'Recordings of all users'
 set -l ctl '__fish_seen_subcommand_from ctl'
 complete -c mla -n $ctl -f -a '(__mla_recordings)'
 complete -c mla -n $ctl -l sample -x -a '64K 512K 4M exact off' -d 'Bytes between two records'
+complete -c mla -n $ctl -l name -x -d 'All recorded processes of this name'
+complete -c mla -n $ctl -l wait -x -d 'Fail if not taken up in so many seconds'
 
 set -l analyse '__fish_seen_subcommand_from analyse'
 complete -c mla -n $analyse -l rule -x -a 'statistical founding' -d 'The rule to judge by'

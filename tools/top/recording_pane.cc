@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "reader/names.h"
+#include "report/recording_words.h"
 #include "report/units.h"
 #include "report/utf8.h"
 #include "report/verdict_text.h"
@@ -72,6 +73,7 @@ std::vector<std::string> notes_of(const RecordingModel& model, const PaneContext
     std::string note = "recording stopped: ";
     notes.push_back(note.append(printable(stop_sentence(s.stop_reason, s.stop_errno))));
   }
+  if (s.sampling.was_off()) notes.push_back(off_sentence(s.sampling));
   if (s.sampling.estimates) notes.emplace_back("sampled: the figures of call sites are estimates");
   if (s.totals.lost_events > 0) {
     notes.push_back(counted(s.totals.lost_events, "event").append(" not recorded: see mla report"));

@@ -54,7 +54,7 @@ std::vector<Line> header(const RecordingScreen& s, ScreenSize size) {
   lines.push_back(title(s, width));
   const uint64_t top = top_of(s);
   lines.push_back(curve("RSS", s.rss_bytes, s.rss, top, s, width));
-  lines.push_back(curve("live", s.live_bytes, s.live, top, s, width));
+  lines.push_back(curve("live+map", s.live_bytes, s.live, top, s, width));
   lines.push_back(labelled("rate").add(s.rate.empty() ? "not known yet" : s.rate));
   lines.push_back(labelled("verdict").add(s.verdict, s.leak ? TextStyle::kBad : TextStyle::kPlain));
   if (s.ledger.empty()) {

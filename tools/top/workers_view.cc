@@ -38,7 +38,7 @@ Line title(const WorkersScreen& s, size_t width) {
 }
 
 Line titles(size_t width) {
-  std::string text = to_right("PID", 9) + to_right("RSS", 11) + to_right("LIVE", 11) +
+  std::string text = to_right("PID", 9) + to_right("RSS", 11) + to_right("LIVE+MAP", 11) +
                      (width >= kMiddling ? to_right("RATE", 14) : "") + to_right("THR", 5) +
                      to_right("FDS", 6) + to_right("TCP", 6);
   text += "  " + to_left("VERDICT", 13);

@@ -106,7 +106,7 @@ void MetricsServer::work() {
   while (true) {
     std::vector<pollfd> polled{{stop_, POLLIN, 0}};
     for (const Connection& connection : connections_) {
-      const bool sending = !connection.head.empty();
+      const bool sending = connection.state == State::kSending;
       polled.push_back({connection.fd, static_cast<short>(sending ? POLLOUT : POLLIN), 0});
     }
     if (connections_.size() < kConnections) polled.push_back({listener_, POLLIN, 0});
@@ -119,7 +119,7 @@ void MetricsServer::work() {
       Connection& connection = connections_[i];
       bool going_on = now < connection.deadline;
       if (going_on && polled[i + 1].revents != 0) {
-        going_on = connection.head.empty() ? receive_more(connection) : send_more(connection);
+        going_on = proceed(connection);
       }
       if (going_on) continue;
       close(connection.fd);
@@ -142,6 +142,18 @@ void MetricsServer::accept_one() {
   }
 }
 
+bool MetricsServer::proceed(Connection& connection) const {
+  switch (connection.state) {
+    case State::kReceiving:
+      return receive_more(connection);
+    case State::kSending:
+      return send_more(connection);
+    case State::kEnding:
+      return drain(connection);
+  }
+  return false;
+}
+
 bool MetricsServer::receive_more(Connection& connection) const {
   std::array<char, 2048> buffer{};
   const ssize_t got = recv(connection.fd, buffer.data(), buffer.size(), 0);
@@ -149,8 +161,11 @@ bool MetricsServer::receive_more(Connection& connection) const {
   if (got == 0) return false;
   connection.request.append(buffer.data(), static_cast<size_t>(got));
   if (connection.request.size() > kRequestBytes) return false;
-  if (connection.request.find("\r\n\r\n") == std::string::npos) return true;
+  const size_t end = connection.request.find("\r\n\r\n");
+  if (end == std::string::npos) return true;
+  connection.request.resize(end + 2);  // what follows is the next one: this is the last we answer
   answer(connection);
+  connection.state = State::kSending;
   return send_more(connection);
 }
 
@@ -200,7 +215,17 @@ bool MetricsServer::send_more(Connection& connection) {
     if (sent < 0) return errno == EAGAIN || errno == EINTR;
     connection.sent += static_cast<size_t>(sent);
   }
-  return false;
+  shutdown(connection.fd, SHUT_WR);
+  connection.state = State::kEnding;
+  return true;
+}
+
+// To close while the client still sends, as the next request on this connection, would reset it:
+// the client could lose the answer.
+bool MetricsServer::drain(Connection& connection) {
+  std::array<char, 2048> buffer{};
+  const ssize_t got = recv(connection.fd, buffer.data(), buffer.size(), 0);
+  return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 }  // namespace mla

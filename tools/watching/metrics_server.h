@@ -36,20 +36,24 @@ class MetricsServer {
     std::string openmetrics;
     std::string text;
   };
+  enum class State { kReceiving, kSending, kEnding };
   struct Connection {
     int fd = -1;
+    State state = State::kReceiving;
     Clock::time_point deadline;
     std::string request;
-    std::string head;                         // of the answer; empty: the request is not complete
+    std::string head;                         // of the answer
     std::shared_ptr<const std::string> body;  // may be null
     size_t sent = 0;                          // of head and body
   };
 
   void work();
   void accept_one();
-  // False: it is done with.
-  static bool send_more(Connection& connection);
+  // These return false when the connection is done with.
+  bool proceed(Connection& connection) const;
   bool receive_more(Connection& connection) const;
+  static bool send_more(Connection& connection);
+  static bool drain(Connection& connection);
   void answer(Connection& connection) const;
 
   int listener_ = -1;

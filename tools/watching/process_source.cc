@@ -12,6 +12,7 @@
 
 #include "ledger/ledger.h"
 #include "reader/error.h"
+#include "reader/names.h"
 #include "reader/process.h"
 #include "reader/reader.h"
 #include "symbols/symbolizer.h"
@@ -132,7 +133,7 @@ void HostProcesses::identify(pid_t pid, const ProcessKey& process, double age_s,
   if (known.live) return;
   try {
     known.recording = recording_of(pid);
-    known.live = LiveRecording::open(known.recording);
+    known.live = LiveRecording::open(known.recording, true);
   } catch (const Error&) {  // NOLINT(bugprone-empty-catch): it is not recorded
   }
 }
@@ -150,7 +151,7 @@ std::vector<Observation> HostProcesses::observe() {
     const double age_s = age_of(stat->start_ticks);
     if (!known.settled) identify(pid, process, age_s, known);
     if (!known.watched) continue;
-    Observation one{process, known.of, known.command, age_s, false, 0, std::nullopt};
+    Observation one{process, known.of, known.command, age_s, false, 0, std::nullopt, {}, {}};
     const auto figures = known.live ? known.live->tick() : std::nullopt;
     if (figures) {
       one.recorded = true;
@@ -160,6 +161,10 @@ std::vector<Observation> HostProcesses::observe() {
       one.rss_bytes = *rss;
     } else {
       continue;
+    }
+    if (known.live && known.live->is_alive()) {
+      one.sampling = sampling_name(sampling_mode(known.live->sampling()));
+      one.stop_reason = stop_name(known.live->stop_reason());
     }
     seen.push_back(std::move(one));
   }

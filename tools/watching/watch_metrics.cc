@@ -31,6 +31,8 @@ std::vector<ProcessMetrics> watch_metrics(const Watcher& watcher) {
       metrics.leak_probability = worker->verdict.probability;
     }
     metrics.lost_events = worker->lost_events;
+    metrics.sampling = worker->sampling;
+    metrics.stop_reason = worker->stop_reason;
     metrics.sampled_unix_s = now;
   }
   return all;

@@ -2,7 +2,6 @@
 import { Chart } from "./chart";
 import { append, h, section, table } from "./dom";
 import { bytes, count, counted, duration } from "./format";
-import { PAGE_VERSION } from "./model";
 import { navigation } from "./page";
 import { scatter } from "./scatter";
 
@@ -40,6 +39,7 @@ export interface BenchData {
   confidence: number;
   comparisons: number;
   configurations: Configuration[];
+  conclusion?: string; // where nothing is recommended
   recommended: { name: string; gain: string; command_line: string } | null;
   trade_offs: { name: string; command_line: string }[];
   missing: string[];
@@ -60,7 +60,6 @@ const WORDS: Record<string, string> = {
 const KEYS: Record<string, string> = { peak: "peak_bytes", steady: "steady_bytes", idle: "idle_bytes" };
 
 export function benchPage(app: HTMLElement, data: BenchData): void {
-  if (data.page.version !== PAGE_VERSION) throw new Error("the data are of another version of mla");
   document.title = `${data.command.join(" ")} - mla bench`;
   const setup = [
     data.ready && `ready at ${data.ready}`,
@@ -112,7 +111,7 @@ function resultSection(data: BenchData): HTMLElement {
       { class: `verdict ${recommended ? "good" : ""}` },
       h("p", { class: "headline" }, title),
       recommended ? h("p", {}, h("code", {}, recommended.command_line)) : null,
-      undecided ? h("p", {}, "Nothing is decided by fewer than 5 rounds.") : null,
+      data.conclusion ? h("p", {}, data.conclusion.trim().replaceAll("\n", " ")) : null,
     ),
   );
   if (data.trade_offs.length) {

@@ -149,7 +149,8 @@ export function caveatsSection(model: Model): HTMLElement {
   if (data.sampling.estimates) {
     lines.push("Allocations were sampled: counts and bytes are unbiased estimates, with standard errors in the call sites.");
   }
-  if (data.sampling.mode === "off") lines.push("Allocations were not recorded when the recording ended (MLA_SAMPLE=off).");
+  if (data.sampling.off) lines.push(`${data.sampling.off.sentence}.`);
+  else if (data.sampling.mode === "off") lines.push("Allocations were not recorded when the recording ended (MLA_SAMPLE=off).");
   const { unwind_check: check } = data;
   if (check?.differed) lines.push(`${count(check.differed)} of ${counted(check.checked, "stack")} differed from libunwind's.`);
   lines.push(...data.process.notes, ...data.warnings, ...data.damage.map((line) => `Damage: ${line}`));

@@ -6,12 +6,10 @@ import { append, h, section, table } from "./dom";
 import { Flame } from "./flame";
 import type { FlameTree } from "./flame_tree";
 import { bytes, count, counted, duration, signedBytes } from "./format";
-import { PAGE_VERSION } from "./model";
 import { navigation } from "./page";
 import { numberColumn, SiteTable } from "./site_table";
 
 export function diffPage(app: HTMLElement, data: DiffData): void {
-  if (data.page.version !== PAGE_VERSION) throw new Error("the data are of another version of mla");
   const model = new DiffModel(data);
   document.title = `${data.b.command} - mla diff`;
   append(

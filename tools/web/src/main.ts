@@ -3,12 +3,13 @@ import { type BenchData, benchPage } from "./bench_page";
 import { diffPage } from "./diff_page";
 import type { DiffData } from "./diff_model";
 import { h } from "./dom";
-import type { Report } from "./model";
+import { PAGE_VERSION, type Report } from "./model";
 import { readData, startPage } from "./page";
 import { reportPage } from "./report_page";
 
 async function main(app: HTMLElement): Promise<void> {
-  const data = (await readData()) as { page: { kind: string } };
+  const data = (await readData()) as { page: { kind: string; version: number } };
+  if (data.page.version !== PAGE_VERSION) throw new Error("the data are of another version of mla");
   app.replaceChildren();
   switch (data.page.kind) {
     case "report":

@@ -33,6 +33,7 @@ export interface Ledger {
   residual_bytes: number;
   untouched_bytes: number;
   pinned_pages: number;
+  diagnosis: string;
   sentence: string;
   advice: { action: string; reason: string }[];
   pinned_by: Held;
@@ -70,7 +71,7 @@ export interface Report {
   stopped: { detail: string; t_s: number } | null;
   totals: Record<string, number>;
   losses_in_words: { count: number; sentence: string; lost_event: boolean }[];
-  sampling: { mode: string; interval_bytes: number | null; estimates: boolean };
+  sampling: { mode: string; interval_bytes: number | null; estimates: boolean; off: { sentence: string } | null };
   unwind_check: { checked: number; differed: number } | null;
   verdict: SeriesVerdict & { line: string; evidence: string; next: string };
   verdict_series: { t_s: Column; live_bytes: Column };

@@ -1,7 +1,7 @@
 // The page of `mla report --html`.
 import { append } from "./dom";
 import { caveatsSection, ledgerSection, processSection, threadsSection } from "./details";
-import { Model, PAGE_VERSION, type Report } from "./model";
+import { Model, type Report } from "./model";
 import { navigation } from "./page";
 import { ReportFlame } from "./report_flame";
 import { ReportSites } from "./report_sites";
@@ -9,7 +9,6 @@ import { Timeline } from "./timeline";
 import { header, verdictSection } from "./verdict";
 
 export function reportPage(app: HTMLElement, report: Report): void {
-  if (report.page.version !== PAGE_VERSION) throw new Error("the data are of another version of mla");
   const model = new Model(report);
   document.title = `${report.command} (${report.process.pid}) - mla report`;
   const nav = navigation([

@@ -49,8 +49,8 @@ export function verdictSection(model: Model, showSite: (site: number) => void): 
       "div",
       { class: `verdict ${tone}` },
       h("p", { class: "headline" }, headline),
-      h("p", {}, verdict.line),
-      data.ledger?.sentence ? h("p", { class: "diagnosis" }, data.ledger.sentence) : null,
+      h("p", {}, verdict.verdict === "leak" ? sentence(verdict.reason) : verdict.line),
+      diagnosis(model),
       verdict.next ? h("p", {}, verdict.next) : null,
     ),
     totals(model),
@@ -60,6 +60,16 @@ export function verdictSection(model: Model, showSite: (site: number) => void): 
   append(element, columns, growing(model, showSite));
   return element;
 }
+
+// Beside a leak only what else is known of the growth.
+function diagnosis({ data }: Model): HTMLElement | null {
+  if (!data.ledger?.sentence) return null;
+  if (data.verdict.verdict === "leak" && data.ledger.diagnosis !== "live_growth") return null;
+  const when = data.status === "exited" ? "At its end: " : "";
+  return h("p", { class: "diagnosis" }, when + data.ledger.sentence);
+}
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 // The lines of `mla leaks`: a name, two spaces or more, what is known.
 function evidence(text: string): HTMLElement {
