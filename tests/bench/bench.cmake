@@ -25,5 +25,7 @@ target_link_libraries(capture_bench PRIVATE mla_format benchmark::benchmark)
 add_test(NAME bench.capture COMMAND capture_bench --benchmark_min_time=0.001)
 add_test(NAME bench.quick COMMAND Python3::Interpreter -B ${PROJECT_SOURCE_DIR}/tools/bench
          --build ${PROJECT_BINARY_DIR} --quick)
-set_tests_properties(bench.capture bench.quick PROPERTIES LABELS bench)
-set_tests_properties(bench.quick PROPERTIES TIMEOUT 600)
+add_test(NAME bench.reports COMMAND Python3::Interpreter -B ${PROJECT_SOURCE_DIR}/tools/bench
+         --build ${PROJECT_BINARY_DIR} --rounds 1 --reports ls /)
+set_tests_properties(bench.capture bench.quick bench.reports PROPERTIES LABELS bench)
+set_tests_properties(bench.quick bench.reports PROPERTIES TIMEOUT 600)

@@ -1,6 +1,6 @@
 set(mla_programs ${CMAKE_BINARY_DIR}/tests/programs)
 set(mla_library $<$<TARGET_EXISTS:mla_preload>:$<TARGET_FILE:mla_preload>>)
-foreach(part usage run store analyse leaks docs bench diff copies progress)
+foreach(part usage run store analyse leaks docs bench diff copies users progress)
   add_test(NAME e2e_cli_${part}
            COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/cli_${part}.py)
   set_tests_properties(e2e_cli_${part} PROPERTIES

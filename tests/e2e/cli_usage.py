@@ -138,5 +138,26 @@ class UnwritableOutput(CommandLineTest):
             self.assertIn(done.returncode, (-13, 141))
 
 
+class Locale(CommandLineTest):
+    def test_signs_of_a_locale_without_utf8(self):
+        if not os.environ.get("MLA_LIB"):
+            self.skipTest("not run: needs libmla.so")
+        with tempfile.TemporaryDirectory() as directory:
+            recording = os.path.join(directory, "a.mla")
+            kept = "日本 = [bytearray(3000) for _ in range(900)]; import os; os._exit(0)"
+            done = mla("run", "-o", recording, "--sample", "4096", "--", "/usr/bin/python3", "-I",
+                       "-S", "-c", kept)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for command in (["report", recording], ["diff", recording, "--from", "0", "--all"]):
+                shown = {name: mla(*command, env=environment(LC_ALL=name))
+                         for name in ("C", "C.UTF-8")}
+                for done in shown.values():
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertIn("日本", done.stdout)  # the program's own words
+                self.assertNotRegex(shown["C"].stdout, "[▁-█▸±…]")
+            self.assertRegex(mla("report", recording, env=environment(LC_ALL="C.UTF-8")).stdout,
+                             "[▁-█].*\n(?s:.*)±")
+
+
 if __name__ == "__main__":
     unittest.main()

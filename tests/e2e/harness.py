@@ -2,6 +2,8 @@
 and judging the recordings it leaves.
 
 Environment (set by CMake): MLA_BIN, MLA_LIB, MLA_PROGRAMS (directory of the compiled helpers).
+Also TEST_ALLOCATOR and TEST_SAMPLE: every recorded program of the tests runs over this allocator,
+and with this MLA_SAMPLE, where a test does not say otherwise.
 """
 import ctypes
 import json
@@ -28,6 +30,9 @@ ALLOCATORS = {
     "tcmalloc": "libtcmalloc_minimal.so.4",
     "mimalloc": "libmimalloc.so.2",
 }
+ALLOCATOR = os.environ.get("TEST_ALLOCATOR")
+SAMPLE = os.environ.get("TEST_SAMPLE")
+NOT_INSTALLED = 77
 # A python3 of the system: one put first in PATH may be a script that starts another.
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 
@@ -49,15 +54,26 @@ def find_library(name):
     return None
 
 
+def is_installed(allocator):
+    library = ALLOCATORS[allocator]
+    return library is None or find_library(library) is not None
+
+
 def installed_allocators():
-    return [name for name, library in ALLOCATORS.items()
-            if library is None or find_library(library) is not None]
+    return [name for name in ([ALLOCATOR] if ALLOCATOR else ALLOCATORS) if is_installed(name)]
 
 
 def plain_environment():
-    """This process's environment without anything that concerns mla."""
-    return {name: value for name, value in os.environ.items()
-            if name != "LD_PRELOAD" and not name.startswith("MLA_")}
+    """This process's environment without anything that concerns mla, but which library `mla run`
+    preloads."""
+    return {name: value for name, value in os.environ.items() if name == "MLA_LIBRARY" or
+            (name != "LD_PRELOAD" and not name.startswith("MLA_"))}
+
+
+def bare_environment(allocator=None):
+    """That of a program without mla, over the allocator that the recorded one runs on."""
+    library = ALLOCATORS[allocator or ALLOCATOR or "ptmalloc2"]
+    return dict(plain_environment(), **({"LD_PRELOAD": find_library(library)} if library else {}))
 
 
 def own_mount_namespace():
@@ -89,8 +105,10 @@ class Case(unittest.TestCase):
     def environment(self, allocator=None, **more):
         environment = plain_environment()
         environment.update(LD_PRELOAD=LIB, MLA_DIR=self.recordings, MLA_UNWIND_CHECK=UNWIND_CHECK)
-        if allocator is not None:
-            environment["MLA_ALLOCATOR"] = allocator
+        if allocator or ALLOCATOR:
+            environment["MLA_ALLOCATOR"] = allocator or ALLOCATOR
+        if SAMPLE:
+            environment["MLA_SAMPLE"] = SAMPLE
         for name, value in more.items():
             if value is None:
                 environment.pop(name, None)
@@ -105,7 +123,7 @@ class Case(unittest.TestCase):
                               stderr=subprocess.PIPE, timeout=TIMEOUT, **options)
 
     def bare(self, argv, **options):
-        return self.run_program(argv, plain_environment(), **options)
+        return self.run_program(argv, bare_environment(), **options)
 
     def recorded(self, argv, allocator=None, variables=None, **options):
         return self.run_program(argv, self.environment(allocator, **(variables or {})), **options)
@@ -165,6 +183,10 @@ class Case(unittest.TestCase):
                  if os.path.basename(report["process"]["exe"]) == name]
         self.assertEqual(len(found), 1, "recordings of %s: %s" % (name, self.files(directory)))
         return found[0]
+
+    def check_counted(self, report, least):
+        """Of samples only that there are any: how many allocations they are is an estimate."""
+        self.assertGreater(report["totals"]["alloc_count"], 0 if SAMPLE else least)
 
     def check_no_loss(self, report):
         self.assertEqual(report["totals"]["lost_events"], 0, report["losses"])
@@ -236,4 +258,7 @@ def signal_name(returncode):
 
 
 def main():
+    if ALLOCATOR and not is_installed(ALLOCATOR):
+        print("SKIPPED: %s is not installed" % ALLOCATOR)
+        sys.exit(NOT_INSTALLED)
     unittest.main(verbosity=2)

@@ -51,6 +51,8 @@ class Driven(harness.Case):
         self.assertEqual((rows[0][2], rows[0][8]), ("", "baseline"))
         self.assertRegex(rows[1][2], r"^[+-]?\d+\.\d %$")
         self.assertEqual(rows[1][4], "too few rounds")
+        self.assertIn("Nothing is decided by fewer than 5 rounds.",
+                      b.run("document.querySelector('#result .verdict').textContent"))
         self.shot(b, "contents")
         b.run("document.activeElement.blur()")
         b.key("t")

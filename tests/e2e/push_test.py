@@ -195,6 +195,40 @@ class Push(harness.Case):
         done = self.push(support.record_python(self), "--attempts", "2")
         self.assertEqual(done.returncode, 2)
         self.assertEqual(done.stderr.count("\n"), 2, "it was tried again")
+        self.assertIn("see that the server runs", done.stderr)
+
+    def test_advice_by_kind_of_failure(self):
+        recording = support.record_python(self)
+        address = self.server.url
+        self.server.url = "http://no-such-host.invalid:4040"
+        done = self.push(recording)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1))
+        self.assertIn("host's name", done.stderr)
+        self.server.url = address.replace("http:", "https:")  # it does not speak TLS
+        done = self.push(recording)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1))
+        self.assertIn("speaks https", done.stderr)
+        self.server.url = address
+        self.server.statuses = [0]
+        self.assertIn("--timeout", self.push(recording, "--attempts", "1", timeout="0.3").stderr)
+        self.server.statuses = [-1]
+        self.assertIn("http or https", self.push(recording, "--attempts", "1").stderr)
+        self.server.statuses = [413]
+        self.assertIn("largest body", self.push(recording).stderr)
+        self.server.statuses = [302]
+        for place, to in (("https://u:pa55@sso.example:8443/login?key=s3cret",
+                           "https://sso.example:8443/login:"), ("/other/ingest?x=1",
+                                                                address + "/other/ingest:")):
+            self.server.headers = {"Location": place}
+            done = self.push(recording)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1))
+            self.assertIn("it points to %s give that" % to, done.stderr)
+            self.assertNotIn("pa55", done.stderr)
+            self.assertNotIn("s3cret", done.stderr)
+        self.server.statuses = [404]
+        self.assertIn("that of a Parca", self.push(recording, to="--parca").stderr)
+        self.server.statuses = [401]
+        self.assertNotIn("--tenant", self.push(recording, to="--parca").stderr)
 
     def test_dry_run_and_passwords(self):
         recording = support.record_python(self)

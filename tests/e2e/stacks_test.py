@@ -159,6 +159,7 @@ class Native(StacksCase):
 
     def test_stopped_stays_stopped(self):
         process = self.host()
+        self.settled(process, 3)
         process.send_signal(signal.SIGSTOP)
         harness.wait_for(lambda: process_status(process.pid, "State") == "T", "it stops")
         found = self.stacks(process.pid)

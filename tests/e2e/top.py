@@ -2,7 +2,6 @@
 started again. Waits until a screen shows something; asserts no time."""
 import os
 import re
-import shlex
 import signal
 import subprocess
 import time
@@ -10,6 +9,7 @@ import unittest
 
 import harness
 from cli_support import CommandLineTest, environment, mla
+from terminal import SECONDS, Terminal
 
 LEAK = """
 import socket, sys, threading, time
@@ -27,62 +27,6 @@ while True:
     leak_here()
     time.sleep(0.01)
 """
-SECONDS = 60  # bound of every wait
-
-
-class Terminal:
-    """A tmux server of its own, with one pane that runs a shell."""
-
-    def __init__(self, directory, width, height, variables=None):
-        self.socket = os.path.join(directory, "tmux-%dx%d" % (width, height))
-        self.height = height
-        env = {name: value for name, value in environment().items()
-               if name not in ("TMUX", "NO_COLOR", "TERM", "LC_ALL", "LC_CTYPE")}
-        env.update(LANG="C.UTF-8", TERM="xterm-256color", PS1="$ ")
-        env.update(variables or {})
-        self.env = env
-        # Without -f the user's own settings would count.
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height),
-                  "env", "PS1=$ ", "sh")
-        self.wait(r"\$")
-
-    def tmux(self, *arguments):
-        return subprocess.run(["tmux", "-u", "-S", self.socket, *arguments], env=self.env,
-                              stdout=subprocess.PIPE, check=True, timeout=SECONDS,
-                              universal_newlines=True).stdout
-
-    def run(self, *command):
-        self.tmux("send-keys", "-l", "clear; %s; echo END=$?" % shlex.join(command))
-        self.keys("Enter")
-
-    def keys(self, *names):
-        self.tmux("send-keys", *names)
-
-    def type(self, text):
-        self.tmux("send-keys", "-l", text)
-
-    def resize(self, width, height):
-        self.height = height
-        self.tmux("resize-window", "-x", str(width), "-y", str(height))
-
-    def screen(self, *options):
-        return self.tmux("capture-pane", "-p", *options)
-
-    def wait(self, pattern, absent=False):
-        """The screen, once it shows (or no more shows) the pattern."""
-        end = time.monotonic() + SECONDS
-        while True:
-            screen = self.screen()
-            if bool(re.search(pattern, screen, re.MULTILINE)) != absent:
-                return screen
-            if time.monotonic() > end:
-                raise AssertionError("never %s %r:\n%s" %
-                                     ("lost" if absent else "shown", pattern, screen))
-            time.sleep(0.05)
-
-    def close(self):
-        subprocess.run(["tmux", "-S", self.socket, "kill-server"], env=self.env,
-                       stderr=subprocess.DEVNULL, check=False, timeout=SECONDS)
 
 
 class TopCase(harness.Case):
@@ -101,7 +45,7 @@ class TopCase(harness.Case):
 
     def terminal(self, width, height, **variables):
         variables.setdefault("MLA_DIR", self.recordings)
-        terminal = Terminal(self.directory, width, height, variables)
+        terminal = Terminal(self.directory, width, height, environment(), **variables)
         self.addCleanup(terminal.close)
         return terminal
 
@@ -123,7 +67,7 @@ class OneProcess(TopCase):
         self.assertRegex(lines[0], r"^mla top +%d +python3 %s +alive, .* \d\d:\d\d:\d\d$" %
                          (leak.pid, re.escape(self.name)))
         self.assertRegex(lines[1], r"^RSS +\d+\.\d [KM]iB  [▁-█ ]+$")
-        self.assertRegex(lines[2], r"^live +\d+\.\d [KM]iB  [▁-█ ]+$")
+        self.assertRegex(lines[2], r"^live\+map +\d+\.\d [KM]iB  [▁-█ ]+$")
         self.assertRegex(lines[3], r"^rate +[\d.]+ .iB/h, 95 % interval ")
         self.assertRegex(lines[5], r"^ledger +█+")
         self.assertRegex(lines[6], r"█ live \d+ %")
@@ -166,7 +110,9 @@ class OneProcess(TopCase):
         terminal.keys("p")
         terminal.wait("PAUSED")
         terminal.keys("z")  # a key that changes the screen: it is shown although nothing is read
-        paused = terminal.wait("growth over 0.00 s")
+        # Over all of the run before; from now on since the last point of the history, which has one
+        # each second at this age.
+        paused = terminal.wait(r"growth over [01]\.\d\d s")
         self.assertEqual(paused.splitlines()[0], terminal.screen().splitlines()[0])
         terminal.keys("p")
         terminal.wait("PAUSED", absent=True)
@@ -265,17 +211,38 @@ class OneProcess(TopCase):
         terminal.wait("^END=0$")
 
 
+    def watched(self, process):
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        terminal = self.terminal(80, 24)
+        self.top(terminal, str(process.pid))
+        terminal.wait("^mla top +%d .*alive" % process.pid)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        return terminal
+
+    def test_the_same_program_unrecorded(self):
+        again = ("import time; block = b'x' * (64 << 20); "
+                 "print('again', flush=True); time.sleep(600)")
+        process = self.start(
+            [harness.PYTHON, "-c", "import os, sys; print('ready', flush=True); "
+             "sys.stdin.readline(); del os.environ['LD_PRELOAD']; os.execv(sys.executable, "
+             "[sys.executable, '-c', %r])" % again],
+            self.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        terminal = self.watched(process)
+        terminal.wait(r"exited \(replaced by exec\)")
+        self.assertEqual(process.stdout.readline(), b"again\n")
+        time.sleep(1.5)  # mla top would add a point each second
+        [report] = self.reports()
+        self.assertLess(max(point["rss_bytes"] for point in report["timeline"]), 64 << 20)
+        terminal.keys("q")
+        terminal.wait("^END=0$")
+
     def test_another_program(self):
         leak = self.start([harness.PYTHON, "-c", "import os, sys; print('ready', flush=True); "
                            "sys.stdin.readline(); os.execv(sys.executable, "
                            "[sys.executable, %r])" % self.path(self.name)],
                           self.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.assertEqual(leak.stdout.readline(), b"ready\n")
-        terminal = self.terminal(80, 24)
-        self.top(terminal, str(leak.pid))
-        terminal.wait("^mla top +%d .*alive" % leak.pid)
-        leak.stdin.write(b"\n")
-        leak.stdin.flush()
+        terminal = self.watched(leak)
         terminal.wait("pid %d began another program; going on with it" % leak.pid)
         terminal.wait("leak_here")
         terminal.keys("q")
@@ -293,6 +260,19 @@ class OneProcess(TopCase):
         self.assertIn("leak_here", screen)
         terminal.keys("q")
         terminal.wait("^END=0$")
+
+    def test_the_file_is_cut_short(self):
+        leak = self.leak()
+        terminal = self.terminal(80, 24)
+        self.top(terminal, str(leak.pid))
+        terminal.wait("leak_here")
+        leak.send_signal(signal.SIGSTOP)  # it would die of its own recording
+        os.truncate(self.the_recording(), 0)
+        screen = terminal.wait("no more recorded; this is the last state")
+        self.assertIn("leak_here", screen)
+        terminal.keys("q")
+        terminal.wait("^END=0$")
+        leak.kill()
 
 
 class Workers(TopCase):

@@ -179,6 +179,17 @@ class UnwindCheck(harness.Case):
                                               stdout=subprocess.PIPE).stdout))
         return row
 
+    def test_frames_without_unwind_information(self):
+        """They are followed by the frame pointer, and what called them is right again. libunwind
+        itself gives up after 16 KiB of them: no difference."""
+        self.command([harness.program("jit_frames")], {})
+        [report] = self.reports()
+        [site] = [s for s in report["sites"] if s["live_count"] == 50]
+        names = [frame["function"] for frame in site["stack"]]
+        self.assertEqual(names[:1] + names[41:43], ["jit_leaf", "jit_caller", "main"])
+        self.assertEqual(names[1:41], [None] * 40)
+        self.assertGreaterEqual(report["unwind_check"]["checked"], 50)
+
     def test_all(self):
         rows = []
         print("%-30s %10s %10s %10s" % ("program", "checked", "differing", "heuristic"))

@@ -124,6 +124,20 @@ class Metrics(harness.Case):
                 client.sendall(b"GET /metrics HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode())
                 self.assertEqual(client.recv(12), b"HTTP/1.1 " + status, host)
 
+    def test_the_answer_arrives_whole_when_more_was_asked(self):
+        whole = self.scrape("mla_")
+        request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", self.port), harness.TIMEOUT) as client:
+                client.sendall(request + b"POST / HTTP/1.1\r\nHost: evil.example\r\n\r\n" * 50)
+                answer = b""
+                while more := client.recv(1 << 16):
+                    answer += more
+            head, body = answer.split(b"\r\n\r\n", 1)
+            self.assertTrue(head.startswith(b"HTTP/1.1 200"), head)
+            self.assertIn(b"Content-Length: %d" % len(body), head)
+            self.assertTrue(body.endswith(whole[-20:].encode()))
+
     def test_errors(self):
         for arguments, word in ((["--metrics=%d" % self.port], "--metrics"),
                                 (["--metrics=70000"], "not a port"),

@@ -278,8 +278,9 @@ class Watch(WatchCase):
         worker = self.script("worker.py", STEADY)
         done = self.mla("watch", "--once", "--db", self.db, "worker.py")
         self.assertEqual(done.returncode, 3, done.stderr)
-        self.assertIn("not recorded", done.stdout)
+        self.assertIn("1 process is not recorded", done.stdout)
         self.assertIn(str(worker.pid), done.stdout)
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
         before = os.stat(self.db).st_size, self.history()["events"]
         done = self.mla("watch", "--once", "--dry-run", "--db", self.db, "worker.py")
         self.assertEqual(done.returncode, 3, done.stderr)
@@ -341,6 +342,10 @@ class Recorded(WatchCase):
                                  environment(MLA_DIR=self.recordings), stdout=log, stderr=log)
         self.wait_for(lambda: self.server.received, "a notification")
         self.end(watcher)
+        once = self.mla("watch", "--once", "--db", self.db, str(leak.pid))
+        self.assertEqual(once.returncode, 1, once.stderr)
+        self.assertRegex(once.stdout, r"leak\.py, pid %d, leaks in\n  [\d.]+ .iB/h  .*leak\.py:\d+"
+                         % leak.pid)
         evidence = self.server.received[0][1]["evidence"]
         self.assertEqual(evidence["judged"], "live_bytes")
         self.assertGreater(evidence["live_bytes"], 1 << 20)

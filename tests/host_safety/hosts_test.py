@@ -2,6 +2,7 @@
 """Programs that cannot be recorded, or whose allocator is another one: they run as always, and it
 is said who serves them."""
 import os
+import shutil
 import subprocess
 
 import harness
@@ -130,8 +131,21 @@ class Hosts(harness.Case):
 
 
 class Unsupported(harness.Case):
-    def test_go_and_musl_programs(self):
-        """They do not use this C library's malloc: said as of static programs."""
+    def test_musl_program(self):
+        """Its dynamic linker ends it for a library made for glibc: `mla run` preloads none."""
+        if not shutil.which("musl-gcc"):
+            self.skipTest("not run: needs musl-gcc (package musl-tools)")
+        source = self.path("hello.c")
+        with open(source, "w") as file:
+            file.write("#include <stdio.h>\nint main(void) { puts(\"musl\"); return 3; }\n")
+        subprocess.run(["musl-gcc", "-o", self.path("hello"), source], check=True)
+        run = self.run_program([harness.BIN, "run", "--", self.path("hello")],
+                               harness.plain_environment())
+        self.assertEqual((run.returncode, run.stdout), (3, b"musl\n"))
+        self.assertIn(b"is linked with musl", run.stderr)
+
+    def test_go_program(self):
+        """It does not use this C library's malloc: said as of static programs."""
         source = self.path("hello.go")
         try:
             subprocess.run(["go", "version"], stdout=subprocess.DEVNULL, check=True)

@@ -5,6 +5,7 @@ program does not notice: same output, same end. The recording says why it stoppe
 Runs in a mount namespace of its own, so that nothing it mounts or fills is seen outside.
 """
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ NEEDS_MOUNT = unittest.skipUnless(
     MAY_MOUNT, "not run: needs root and the right to mount a tmpfs (CAP_SYS_ADMIN)")
 NEEDS_ROOT = unittest.skipUnless(os.geteuid() == 0, "not run: needs root to change user or root")
 NOBODY = 65534
+# Of RLIMIT_AS or RLIMIT_DATA: for the tables, and the maps of blocks of a program that uses it up.
+MOST_OF_A_LIMIT = 0.40
 
 
 def limit(what, value):
@@ -63,6 +66,8 @@ class Storage(harness.Case):
         self.mount(self.recordings, "1m")
         self.same_with_and_without([WORK] + ["work"] * 8)
         [report] = self.reports()
+        if harness.SAMPLE and report["stopped"] is None:
+            return self.check_no_loss(report)  # the samples found room
         self.assertEqual(report["stopped"]["reason"], "no_space")
         self.assertEqual(report["stopped"]["errno"], 28)
         # What it had recorded until then is still a true account of the beginning.
@@ -197,6 +202,9 @@ class Storage(harness.Case):
             self.same_with_and_without([WORK, "work", "status", "work"], preexec_fn=lower,
                                        variables={"MLA_DIR": directory})
             for report in self.reports(directory):
+                if harness.SAMPLE and report["stopped"] is None:
+                    self.check_no_loss(report)  # the samples found room
+                    continue
                 self.assertEqual(report["stopped"]["reason"], "file_limit")
             self.assertEqual(len(self.files(directory)), 1 if allowed == 1 << 20 else 0)
 
@@ -219,8 +227,34 @@ class Storage(harness.Case):
             directory = self.path("as%d" % mebibytes)
             with self.subTest(mebibytes=mebibytes):
                 command = [WORK, "work", "as=%d" % mebibytes, "work", "work"]
-                self.same_with_and_without(command, variables={"MLA_DIR": directory})
+                # tcmalloc says how many bytes it was refused.
+                self.same_with_and_without(command, stderr=harness.ALLOCATOR != "tcmalloc",
+                                           variables={"MLA_DIR": directory})
                 self.assertEqual(len(self.reports(directory)), 1)
+
+    def test_data_limit(self):
+        lower = {at: limit(resource.RLIMIT_DATA, at << 20) for at in (16, 64, 256)}
+        for mebibytes, preexec in lower.items():
+            directory = self.path("data%d" % mebibytes)
+            with self.subTest(mebibytes=mebibytes):
+                self.same_with_and_without([WORK, "work", "work", "work"], preexec_fn=preexec,
+                                           variables={"MLA_DIR": directory})
+                if mebibytes < 64:
+                    continue  # lowered to less than what mla has by then, about 40 MiB
+                self.same_with_and_without([WORK, "work", "data=%d" % mebibytes, "work", "work"],
+                                           variables={"MLA_DIR": directory})
+                self.reports(directory)
+
+    def test_share_of_a_limit_that_mla_takes(self):
+        # docs/safety.md says what a program can still have of a limit.
+        for what, mebibytes in ((resource.RLIMIT_DATA, 64), (resource.RLIMIT_DATA, 256),
+                                (resource.RLIMIT_AS, 256)):
+            with self.subTest(what=what, mebibytes=mebibytes):
+                options = {"preexec_fn": limit(what, mebibytes << 20)}
+                bare = self.bare([WORK, "use-up"], **options)
+                recorded = self.recorded([WORK, "use-up"], **options)
+                had, has = (int(re.findall(rb"\d+", run.stderr)[0]) for run in (bare, recorded))
+                self.assertGreater(has, had * (1 - MOST_OF_A_LIMIT))
 
     def test_descriptor_limit(self):
         # 4: the loader itself needs one.
@@ -260,6 +294,14 @@ class Storage(harness.Case):
         [report] = self.reports()
         self.assertIsNone(report["stopped"])
         self.check_no_loss(report)
+
+    @NEEDS_ROOT
+    def test_program_leaves_its_name_spaces_or_locks_its_memory(self):
+        for action in ("unshare", "lock-memory"):
+            self.same_with_and_without([WORK, "work", action, "work", "work"])
+        for report in self.reports():
+            self.assertIsNone(report["stopped"])
+            self.check_no_loss(report)
 
     @NEEDS_MOUNT
     def test_no_proc(self):

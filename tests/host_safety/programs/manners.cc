@@ -7,6 +7,9 @@
 //                    allocate while the process ends (exit code 5)
 //   handler          signal handlers allocate, storms of SIGPROF included; siglongjmp out of them
 //   dlopen LIBRARY   64 threads allocate while libraries are loaded and unloaded
+//   same-id          threads that all have one id, one after the other, some of which allocate
+//   after
+//                    their end (exit code 77: the kernel lets nobody choose ids here)
 //   usable           malloc_usable_size, zero sizes, failures, overflow: as the C library documents
 #include <dlfcn.h>
 #include <malloc.h>
@@ -205,6 +208,41 @@ void check_dlopen(const char* library) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Which id the kernel gives to what is started next.
+bool choose_next_id(pid_t id) {
+  std::FILE* file = std::fopen("/proc/sys/kernel/ns_last_pid", "we");
+  if (file == nullptr) return false;
+  const bool written = std::fprintf(file, "%d", id - 1) > 0;
+  return std::fclose(file) == 0 && written;
+}
+
+[[gnu::noinline]] void allocate_in_thread(size_t bytes) {
+  for (int i = 0; i < 100; ++i) std::free(std::malloc(bytes));
+}
+
+void check_same_id() {
+  constexpr int kThreads = 50;
+  // Its destructor runs after mla's, in the second round: it sets its own value once more.
+  static pthread_key_t late;
+  pthread_key_create(&late, [](void* rounds) {
+    allocate_in_thread(200);
+    const auto left = reinterpret_cast<uintptr_t>(rounds) - 1;
+    if (left != 0) pthread_setspecific(late, reinterpret_cast<void*>(left));
+  });
+  pid_t wanted = 0;
+  int same = 0;
+  for (int i = 0; i < 10 * kThreads && same < kThreads; ++i) {
+    if (wanted != 0 && !choose_next_id(wanted)) std::exit(77);
+    std::thread([&wanted, &same, i] {
+      if (wanted == 0) wanted = gettid();
+      if (gettid() == wanted) ++same;  // else another process was faster
+      if (i % 2 == 0) pthread_setspecific(late, reinterpret_cast<void*>(3));
+      allocate_in_thread(100);
+    }).join();
+  }
+  check(same == kThreads, "one id for all threads");
+}
+
 void check_usable() {
   volatile size_t huge = PTRDIFF_MAX;
   volatile size_t half = SIZE_MAX / 2;
@@ -251,6 +289,8 @@ int main(int count, char** arguments) {
     check_handlers();
   } else if (what == "dlopen") {
     check_dlopen(arguments[2]);
+  } else if (what == "same-id") {
+    check_same_id();
   } else if (what == "usable") {
     check_usable();
   } else {

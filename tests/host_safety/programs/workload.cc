@@ -6,14 +6,20 @@
 //   work            allocates from 2 threads at many call sites, needing ever more room in tables
 //   close           closes every descriptor above 2; close-all: also 0, 1 and 2
 //   as=MIB          lowers RLIMIT_AS to what is mapped now and so much more
+//   data=MIB        lowers RLIMIT_DATA to so much
 //   nofile=N fsize=BYTES        lowers these limits
+//   use-up          allocates until there is no more, and prints how many MiB that were; only for
+//                   small limits
 //   chroot=DIR      changes the root; setuid=UID changes the user
+//   unshare         leaves the name spaces it was started in; lock-memory: locks all of its memory
 //   fill=FILE       writes to FILE until its file system is full, and keeps it so
 //   remove=FILE     removes a file
 //   status          prints the thread and descriptor counts and whether SIGXFSZ has a handler
 //   kill=SIGNAL abort exit=CODE quick-exit=CODE _exit=CODE      ends at once
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -87,6 +93,16 @@ rlim_t mapped_bytes() {
   return pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
 }
 
+void use_up() {
+  constexpr size_t kBytes = 100'000;
+  constexpr unsigned kMost = 20'000;
+  unsigned blocks = 0;
+  for (void* p = std::malloc(kBytes); p != nullptr && blocks < kMost; p = std::malloc(kBytes)) {
+    ++blocks;
+  }
+  std::fprintf(stderr, "used up %lu MiB\n", blocks * kBytes >> 20);
+}
+
 void fill(const std::string& file) {
   const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   static const char kBytes[4096] = {1};
@@ -123,6 +139,8 @@ void act(const std::string& action) {
     return;
   }
   if (name == "as") return lower(RLIMIT_AS, mapped_bytes() + (number() << 20));
+  if (name == "data") return lower(RLIMIT_DATA, number() << 20);
+  if (name == "use-up") return use_up();
   if (name == "nofile") return lower(RLIMIT_NOFILE, number());
   if (name == "fsize") return lower(RLIMIT_FSIZE, number());
   if (name == "status") return print_status();
@@ -132,6 +150,10 @@ void act(const std::string& action) {
     failed = chroot(value.c_str()) != 0 || chdir("/") != 0;
   } else if (name == "setuid") {
     failed = setgid(static_cast<gid_t>(number())) != 0 || setuid(static_cast<uid_t>(number())) != 0;
+  } else if (name == "unshare") {
+    failed = unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS | CLONE_FILES) != 0;
+  } else if (name == "lock-memory") {
+    failed = mlockall(MCL_CURRENT | MCL_FUTURE) != 0;
   } else if (name == "remove") {
     failed = unlink(value.c_str()) != 0;
   } else if (name == "kill") {
