@@ -222,7 +222,8 @@ CiResult ci_result(const Snapshot& snapshot, Symbolizer& symbolizer, const Findi
   write_evidence(evidence, process, TimeUnit::kHours);
   result.evidence = evidence.str();
   result.seconds = process.hours * kSecondsPerHour;
-  const std::string directory = std::filesystem::current_path().string();
+  std::error_code removed;  // and then all paths stay absolute
+  const std::string directory = std::filesystem::current_path(removed).string();
   for (const SiteVerdict& site : finding.verdict.sites) {  // leaks first
     // Where none is known to leak the one that grew most is at least a place to look at.
     if (site.verdict.verdict != VerdictClass::kLeak && !result.sites.empty()) break;

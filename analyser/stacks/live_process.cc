@@ -10,6 +10,7 @@
 
 #include "reader/error.h"
 #include "reader/process.h"
+#include "reader/regular_file.h"
 #include "stacks/proc_files.h"
 #include "stacks/stopped_threads.h"
 
@@ -132,7 +133,7 @@ std::string LiveProcess::executable() const {
 }
 
 std::vector<std::string> LiveProcess::arguments() const {
-  const std::string text = read_text("/proc/" + std::to_string(alive_) + "/cmdline");
+  const std::string text = read_regular_file("/proc/" + std::to_string(alive_) + "/cmdline");
   std::vector<std::string> arguments;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\0', at), text.size());

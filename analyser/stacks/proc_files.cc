@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "reader/regular_file.h"
 #include "stacks/stopped_threads.h"
 
 namespace mla {
@@ -32,15 +33,8 @@ std::string readable_file(pid_t pid, const Mapping& mapping, const std::string& 
 
 }  // namespace
 
-std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  return text.str();
-}
-
 std::string status_field(pid_t pid, const std::string& name) {
-  std::istringstream lines(read_text(process_file(pid, "status")));
+  std::istringstream lines(read_regular_file(process_file(pid, "status")));
   std::string line;
   while (std::getline(lines, line)) {
     if (line.starts_with(name + ":\t")) return line.substr(name.size() + 2);
@@ -66,14 +60,14 @@ TargetThread describe_thread(pid_t pid, pid_t tid) {
   const std::string directory = process_file(pid, "task/") + std::to_string(tid);
   TargetThread thread;
   thread.tid = static_cast<uint32_t>(tid);
-  thread.name = read_text(directory + "/comm");
+  thread.name = read_regular_file(directory + "/comm");
   if (thread.name.ends_with('\n')) thread.name.pop_back();
-  const std::string stat = read_text(directory + "/stat");
+  const std::string stat = read_regular_file(directory + "/stat");
   const size_t name_end = stat.rfind(") ");
   if (name_end != std::string::npos && name_end + 2 < stat.size()) {
     thread.state = stat[name_end + 2];
   }
-  thread.wait_channel = read_text(directory + "/wchan");
+  thread.wait_channel = read_regular_file(directory + "/wchan");
   if (thread.wait_channel == "0") thread.wait_channel.clear();
   return thread;
 }

@@ -10,7 +10,6 @@
 
 namespace mla {
 
-std::string read_text(const std::string& path);  // empty if it cannot be read
 // The value of a line "NAME:\tVALUE" of /proc/PID/status; empty: no such line.
 std::string status_field(pid_t pid, const std::string& name);
 // By tid; empty if there is no such process.

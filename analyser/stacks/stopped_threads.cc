@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "reader/error.h"
+#include "reader/regular_file.h"
 #include "stacks/proc_files.h"
 
 namespace mla {
@@ -81,7 +82,7 @@ void refuse_to_trace(pid_t pid, int error) {
   if (geteuid() != 0 && uids.substr(0, uids.find('\t')) != uid) {
     throw Error(subject, "belongs to another user", "run mla as that user or as root");
   }
-  const std::string scope = read_text("/proc/sys/kernel/yama/ptrace_scope").substr(0, 1);
+  const std::string scope = read_regular_file("/proc/sys/kernel/yama/ptrace_scope").substr(0, 1);
   if (geteuid() == 0) refuse_root(subject, scope, error);
   if (!scope.empty() && scope[0] != '0') {
     throw Error(subject, "may not be read: kernel.yama.ptrace_scope is " + scope,

@@ -62,6 +62,10 @@ class SwitchedOff(harness.Case):
         self.process.stdin.flush()
         self.assertEqual(self.process.stdout.readline(), b"done\n")
 
+    def maps_to_write(self, pid, path):
+        with open("/proc/%d/maps" % pid, encoding="ascii") as maps:
+            return any("rw-s" in line and line.endswith(path + "\n") for line in maps)
+
     def sample(self, how):
         self.assertEqual(self.mla("ctl", self.pid, "--sample", how).returncode, 0)
         self.do("work 0.2")
@@ -160,6 +164,33 @@ class Control(SwitchedOff):
         self.assertEqual(self.mla("ctl", "--name", "no-such-program", "--sample",
                                   "off").returncode, 2)
         self.assertEqual(self.mla("ctl", "--sample", "off").returncode, 2)
+
+    def test_unrecorded_processes_of_the_name(self):
+        self.begin()
+        other = self.start([harness.PYTHON, self.path(self.name)], harness.plain_environment(),
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        other.stdin.write(b"work 0.01\n")
+        other.stdin.flush()
+        self.assertEqual(other.stdout.readline(), b"done\n")
+        self.process.stdin.write(b"work 3\n")
+        self.process.stdin.flush()
+        done = self.mla("ctl", "--name", self.name, "--sample", "64K", "--wait", "60")
+        self.assertEqual(done.returncode, 3, done.stdout)
+        self.assertIn("process %s records one allocation in 64 KiB" % self.pid, done.stdout)
+        self.assertIn("process %d is not recorded, or not yet" % other.pid, done.stdout)
+
+    def test_process_that_ends_meanwhile(self):
+        self.begin()
+        waiting = self.start([harness.BIN, "ctl", self.pid, "--sample", "64K", "--wait", "86400"],
+                             dict(harness.plain_environment(), MLA_DIR=self.recordings),
+                             stdout=subprocess.PIPE)
+        # The process is idle: the request stays one.
+        harness.wait_for(lambda: self.maps_to_write(waiting.pid, self.files()[0]), "the request")
+        self.process.kill()
+        self.process.wait()
+        said, _ = waiting.communicate(timeout=harness.TIMEOUT)
+        self.assertEqual(waiting.returncode, 3)
+        self.assertEqual(said, b"process %s is recorded no more\n" % self.pid.encode("ascii"))
 
 
 if __name__ == "__main__":

@@ -266,6 +266,19 @@ class Watch(WatchCase):
         workers = self.history("worker.py")["services"][0]["workers"]
         self.assertEqual([w["pid"] for w in workers], [second.pid])
 
+    def test_a_program_that_is_a_directory(self):
+        """Python runs the __main__.py of it; there is no file to tell its build by."""
+        os.mkdir(self.path("app"))
+        with open(self.path("app/__main__.py"), "w", encoding="utf-8") as out:
+            out.write(STEADY)
+        worker = self.start([harness.PYTHON, self.path("app")], harness.plain_environment(),
+                            stdout=subprocess.PIPE)
+        worker.stdout.readline()
+        watcher = self.watch("app")
+        self.wait_for(lambda: self.history()["services"], "a sample")
+        self.end(watcher)
+        self.assertEqual(self.history()["services"][0]["workers"][0]["pid"], worker.pid)
+
     def test_pids_end_and_so_does_mla(self):
         worker = self.script("worker.py", STEADY)
         watcher = self.watch(str(worker.pid))
@@ -292,6 +305,8 @@ class Watch(WatchCase):
                 (("watch", "x", "--notify", "pigeon:SECRET"), "webhook:"),
                 (("watch", "x", "--notify", "wecom:SECRET"), "https://"),
                 (("watch", "x", "--message", "{what}"), "{what}"),
+                (("watch", "x", "--message", "@" + self.path(".")), "cannot be read"),
+                (("watch", "x", "--message", "@" + os.devnull), "is empty"),
                 (("watch", "x", "--db", self.path("no/h.db")), "--db"),
                 (("watch", "x", "--peak", "1"), "--rule founding"),
                 (("history", "--db", self.path("none.db")), "--db"),

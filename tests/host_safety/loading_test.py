@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Libraries are loaded, bound and unloaded as without mla, and the program has its own unwinder."""
+import os
 import shutil
 
 import harness
@@ -35,6 +36,16 @@ class Loading(harness.Case):
     def test_library_that_loads_another_in_its_constructor(self):
         _, report = self.check("nested", harness.program("libnested_guest.so"))
         self.check_no_loss(report)
+
+    def test_library_loaded_by_a_relative_path(self):
+        """It is known by its whole path: the working directory may be another one later."""
+        os.mkdir(self.path("lib"))
+        shutil.copy(harness.program("libnested_guest.so"), self.path("lib/guest.so"))
+        _, report = self.check("nested", "lib/guest.so")
+        paths = [module["path"] for module in report["modules"]]
+        self.assertEqual([path for path in paths if not path.startswith(("/", "linux-"))], [])
+        if not harness.SAMPLE:  # else nothing of it may have been recorded
+            self.assertIn(os.path.realpath(self.path("lib/guest.so")), paths)
 
     def test_threads_that_a_constructor_starts(self):
         for i in range(40):

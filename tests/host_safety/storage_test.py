@@ -4,10 +4,12 @@ program does not notice: same output, same end. The recording says why it stoppe
 
 Runs in a mount namespace of its own, so that nothing it mounts or fills is seen outside.
 """
+import fcntl
 import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -135,6 +137,33 @@ class Storage(harness.Case):
     # Directories
 
     @NEEDS_MOUNT
+    def test_file_with_a_lease_in_the_directory(self):
+        """Opening it may take 45 seconds (/proc/sys/fs/lease-break-time): mla does not wait."""
+        os.makedirs(self.recordings)
+        recorded = self.environment()
+        preload = recorded.pop("LD_PRELOAD")
+        process = self.start(["sh", "-c", 'read go; exec env LD_PRELOAD="$0" "$@"', preload,
+                              WORK, "work"], recorded, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+        # Named as an earlier recording of this very process.
+        leased = os.path.join(self.recordings, "mla-sh-%d-1.mla" % process.pid)
+        told = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGIO, told)
+        descriptor = os.open(leased, os.O_RDWR | os.O_CREAT, 0o600)
+        self.addCleanup(os.close, descriptor)
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        except OSError:
+            self.skipTest("not run: this file system has no leases")
+        process.communicate(b"go\n", timeout=harness.TIMEOUT)
+        self.assertEqual(process.returncode, 0)
+        with self.assertRaises(BlockingIOError, msg="the lease ended first"):
+            os.close(os.open(leased, os.O_RDONLY | os.O_NONBLOCK))
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        os.unlink(leased)
+        [report] = self.reports()
+        self.assertIsNone(report["stopped"])
+
     def test_read_only_directory(self):
         self.mount(self.recordings, "1m", ",ro")
         self.same_with_and_without([WORK, "work"])

@@ -19,6 +19,7 @@ add_executable(analyser_tests
   ${CMAKE_CURRENT_LIST_DIR}/analyser_python_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_reader_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_refusal_test.cc
+  ${CMAKE_CURRENT_LIST_DIR}/analyser_regular_file_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_report_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_status_test.cc
   ${CMAKE_CURRENT_LIST_DIR}/analyser_stacks_test.cc

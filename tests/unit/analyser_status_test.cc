@@ -115,6 +115,24 @@ TEST_F(Status, ExitIsBelieved) {
   EXPECT_EQ(snapshot.status_detail, "exit code 3");
 }
 
+// How it ended cannot be known: nothing was written any more.
+TEST_F(Status, StoppedAndThenDead) {
+  builder_.header().state = static_cast<uint32_t>(format::State::kStopped);
+  builder_.header().process_start_ticks += 1;
+  const Snapshot snapshot = read();
+  EXPECT_EQ(snapshot.status, ProcessStatus::kKilled);
+  EXPECT_EQ(snapshot.status_detail, "or ended by itself: its recording had stopped before");
+}
+
+TEST_F(Status, StoppedInAProcessThatGoesOn) {
+  builder_.header().state = static_cast<uint32_t>(format::State::kStopped);
+  builder_.write(file_);
+  const Mapped mapped(file_);
+  const Snapshot snapshot = read_snapshot(file_);
+  EXPECT_EQ(snapshot.status, ProcessStatus::kAlive);
+  EXPECT_EQ(snapshot.status_detail, "");
+}
+
 TEST(ProcessStat, NamesWithParenthesesAndAbsentProcesses) {
   EXPECT_FALSE(read_process_stat(1U << 30));
   EXPECT_GT(read_process_stat(static_cast<uint32_t>(getpid()))->start_ticks, 0U);

@@ -1,8 +1,12 @@
 // The names of services: what `mla watch` keeps a process under.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "support/temporary_directory.h"
 #include "watching/identity.h"
@@ -49,6 +53,25 @@ TEST(Identity, CommandsWithoutTitles) {
   EXPECT_EQ(command_of({"redis-server *:6379"}), "redis-server *:6379");
   EXPECT_EQ(command_of({"nginx: worker process"}), "nginx");
   EXPECT_EQ(command_of({"a", "b c"}), "a b c");
+}
+
+// The files of a process that ends between their opening and their reading fail with ESRCH; with
+// streams that ended every second of these.
+TEST(Identity, ProcessesThatEndWhileTheyAreLookedAt) {
+  const std::vector<std::string> own = command_line_of(getpid());
+  ASSERT_FALSE(own.empty());
+  const auto reaping = std::signal(SIGCHLD, SIG_IGN);  // the kernel reaps, at once
+  for (int child = 0; child < 200; ++child) {
+    const pid_t pid = fork();
+    ASSERT_GE(pid, 0);
+    if (pid == 0) _exit(0);
+    while (kill(pid, 0) == 0) {
+      const std::vector<std::string> arguments = command_line_of(pid);
+      EXPECT_TRUE(arguments.empty() || arguments == own);
+      EXPECT_FALSE(build_of(pid, {"python3", "app.py"}).empty());
+    }
+  }
+  std::signal(SIGCHLD, reaping);
 }
 
 }  // namespace

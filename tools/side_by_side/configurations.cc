@@ -6,13 +6,13 @@
 #include <cctype>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <set>
 #include <sstream>
 
 #include "preload_environment.h"
 #include "reader/error.h"
+#include "reader/regular_file.h"
 #include "side_by_side/settings_matrix.h"
 
 namespace mla {
@@ -37,9 +37,7 @@ std::string c_library() {
 }
 
 bool contains(const std::string& path, const std::string& text) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string content{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  return content.find(text) != std::string::npos;
+  return read_regular_file(path).find(text) != std::string::npos;
 }
 
 bool is_variable_name(const std::string& name) {

@@ -1,15 +1,13 @@
 #include "side_by_side/process_table.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
 
-#include <array>
 #include <cctype>
-#include <cerrno>
 #include <cstdlib>
 #include <optional>
 #include <sstream>
+
+#include "reader/regular_file.h"
 
 namespace mla {
 namespace {
@@ -37,7 +35,7 @@ std::vector<Process> all_processes(const std::set<pid_t>* without) {
     const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     if (without != nullptr && without->count(pid) != 0) continue;
     const auto process =
-        parse_stat(pid, read_proc_file("/proc/" + std::string(entry->d_name) + "/stat"));
+        parse_stat(pid, read_regular_file("/proc/" + std::string(entry->d_name) + "/stat"));
     if (process) processes.push_back(*process);
   }
   closedir(proc);
@@ -45,21 +43,6 @@ std::vector<Process> all_processes(const std::set<pid_t>* without) {
 }
 
 }  // namespace
-
-std::string read_proc_file(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return "";
-  std::string text;
-  std::array<char, 16384> buffer{};
-  for (;;) {
-    const ssize_t got = read(fd, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    text.append(buffer.data(), static_cast<size_t>(got));
-  }
-  close(fd);
-  return text;
-}
 
 std::vector<Process> descendants(pid_t ancestor, std::set<pid_t>* strangers) {
   const std::vector<Process> all = all_processes(strangers);

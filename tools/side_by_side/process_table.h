@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <set>
-#include <string>
 #include <vector>
 
 namespace mla {
@@ -21,8 +20,5 @@ struct Process {
 // at, being known to belong to others, and to which those found to do so are added; a process never
 // becomes a descendant of one that reaps orphans, but its pid may pass to another.
 std::vector<Process> descendants(pid_t ancestor, std::set<pid_t>* strangers = nullptr);
-
-// A small file of /proc as text; empty when it cannot be read.
-std::string read_proc_file(const std::string& path);
 
 }  // namespace mla

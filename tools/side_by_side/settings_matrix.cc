@@ -1,7 +1,6 @@
 #include "side_by_side/settings_matrix.h"
 
-#include <fstream>
-#include <iterator>
+#include "reader/regular_file.h"
 
 namespace mla {
 namespace {
@@ -13,9 +12,7 @@ AllocatorSetting jemalloc(const std::string& settings) {
 
 // mimalloc 2.1 renamed decommit to purge. Its options' names stand in the library.
 bool has_purge_options(const std::string& library) {
-  std::ifstream in(library, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  return text.find("purge_delay") != std::string::npos;
+  return read_regular_file(library).find("purge_delay") != std::string::npos;
 }
 
 }  // namespace

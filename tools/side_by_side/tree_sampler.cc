@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "comparison/interval.h"
+#include "reader/regular_file.h"
 #include "side_by_side/process_table.h"
 
 namespace mla {
@@ -39,14 +40,14 @@ double kilobytes(const std::string& text, const char* name) {
 
 // What cannot be read of a process that is about to end is no matter of permission.
 bool has_memory(pid_t pid) {
-  return kilobytes(read_proc_file("/proc/" + std::to_string(pid) + "/status"), "VmRSS") != 0;
+  return kilobytes(read_regular_file("/proc/" + std::to_string(pid) + "/status"), "VmRSS") != 0;
 }
 
 // A process that executes another program just then has nothing to read, and has the next time.
 std::string read_memory_file(pid_t pid, const char* name) {
   std::string text;
   for (int attempt = 0; attempt < 3 && text.empty(); ++attempt) {
-    text = read_proc_file("/proc/" + std::to_string(pid) + "/" + name);
+    text = read_regular_file("/proc/" + std::to_string(pid) + "/" + name);
   }
   return text;
 }
@@ -59,7 +60,7 @@ double TreeSampler::now() const { return monotonic_seconds() - start_; }
 
 TreeSampler::Held TreeSampler::look_at(pid_t pid, uint64_t start_ticks) {
   const std::string directory = "/proc/" + std::to_string(pid);
-  const std::string status = read_proc_file(directory + "/status");
+  const std::string status = read_regular_file(directory + "/status");
   const double resident = kilobytes(status, "VmRSS");
   if (resident == 0) return {};
   const std::string rollup = read_memory_file(pid, "smaps_rollup");

@@ -8,10 +8,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
+#include "reader/regular_file.h"
 #include "symbols/elf_file.h"
 
 namespace mla {
@@ -106,8 +105,7 @@ std::string program_of(pid_t pid) {
 }  // namespace
 
 std::vector<std::string> command_line_of(pid_t pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string text = read_regular_file("/proc/" + std::to_string(pid) + "/cmdline");
   std::vector<std::string> arguments;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\0', begin), text.size());
@@ -145,8 +143,7 @@ std::string build_of(pid_t pid, const std::vector<std::string>& arguments) {
   // As the process sees it: in its directory, and in its root.
   const std::string from = script->name[0] == '/' ? "root" : "cwd/";
   const std::string path = directory + '/' + from + script->name;
-  std::ifstream in(path, std::ios::binary);
-  std::string contents{std::istreambuf_iterator<char>(in), {}};
+  const std::string contents = read_regular_file(path, kScriptBytes + 1);
   if (contents.empty() || contents.size() > kScriptBytes) return script->name + '+' + program;
   return base_name(script->name) + '-' + hash_of(contents) + '+' + program;
 }

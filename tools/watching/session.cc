@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
+#include <sstream>
 
 #include "reader/error.h"
 
@@ -22,11 +22,11 @@ std::string variable(const char* name) {
 std::string message_template(const std::string& text) {
   if (!text.starts_with('@')) return text.empty() ? kDefaultBody : text;
   std::ifstream in(text.substr(1), std::ios::binary);
-  std::string contents{std::istreambuf_iterator<char>(in), {}};
-  if (!in || contents.empty()) {
+  std::ostringstream contents;
+  if (!(contents << in.rdbuf())) {
     throw Error(text.substr(1), "cannot be read, or is empty", "give --message a file with a text");
   }
-  return contents;
+  return contents.str();
 }
 
 OutboxOptions outbox_options(const WatchSettings& settings) {
