@@ -176,7 +176,7 @@ class Control(SwitchedOff):
         self.process.stdin.flush()
         done = self.mla("ctl", "--name", self.name, "--sample", "64K", "--wait", "60")
         self.assertEqual(done.returncode, 3, done.stdout)
-        self.assertIn("process %s records one allocation in 64 KiB" % self.pid, done.stdout)
+        self.assertIn("process %s records one allocation in 64.0 KiB" % self.pid, done.stdout)
         self.assertIn("process %d is not recorded, or not yet" % other.pid, done.stdout)
 
     def test_process_that_ends_meanwhile(self):
