@@ -32,7 +32,8 @@ class Ffmpeg(Program):
     title = "encodes a test picture and a tone, decodes them again"
     needs = (("ffmpeg", "ffmpeg"),)
     expects = ("ffmpeg",)
-    repeatable = True
+    # Not repeatable: its threads allocate as their queues are full. Without mla 8 runs on 2 idle
+    # cores made 29,530 to 30,004 allocations.
 
     def run(self, run):
         common = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
