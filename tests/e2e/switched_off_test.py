@@ -66,6 +66,10 @@ class SwitchedOff(harness.Case):
         with open("/proc/%d/maps" % pid, encoding="ascii") as maps:
             return any("rw-s" in line and line.endswith(path + "\n") for line in maps)
 
+    def state(self, pid):
+        with open("/proc/%d/stat" % pid, encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0]
+
     def sample(self, how):
         self.assertEqual(self.mla("ctl", self.pid, "--sample", how).returncode, 0)
         self.do("work 0.2")
@@ -157,7 +161,7 @@ class Control(SwitchedOff):
         idle = self.mla("ctl", self.pid, "--sample", "64K", "--wait", "0.2")
         self.assertEqual(idle.returncode, 3, idle.stdout)
         self.assertIn("it will when it next allocates", idle.stdout)
-        self.process.stdin.write(b"work 3\n")
+        self.process.stdin.write(b"work 600\n")
         self.process.stdin.flush()
         done = self.mla("ctl", "--name", self.name, "--sample", "exact", "--wait", "60")
         self.assertIn("process %s records every allocation" % self.pid, done.stdout)
@@ -172,7 +176,7 @@ class Control(SwitchedOff):
         other.stdin.write(b"work 0.01\n")
         other.stdin.flush()
         self.assertEqual(other.stdout.readline(), b"done\n")
-        self.process.stdin.write(b"work 3\n")
+        self.process.stdin.write(b"work 600\n")
         self.process.stdin.flush()
         done = self.mla("ctl", "--name", self.name, "--sample", "64K", "--wait", "60")
         self.assertEqual(done.returncode, 3, done.stdout)
@@ -184,8 +188,9 @@ class Control(SwitchedOff):
         waiting = self.start([harness.BIN, "ctl", self.pid, "--sample", "64K", "--wait", "86400"],
                              dict(harness.plain_environment(), MLA_DIR=self.recordings),
                              stdout=subprocess.PIPE)
-        # The process is idle: the request stays one.
-        harness.wait_for(lambda: self.maps_to_write(waiting.pid, self.files()[0]), "the request")
+        # The process is idle, the request stays one: what has the file open sleeps, and looks again.
+        harness.wait_for(lambda: self.maps_to_write(waiting.pid, self.files()[0])
+                         and self.state(waiting.pid) == "S", "the request")
         self.process.kill()
         self.process.wait()
         said, _ = waiting.communicate(timeout=harness.TIMEOUT)

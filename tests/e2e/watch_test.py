@@ -30,6 +30,12 @@ while True:
 """
 
 
+# Of no other process of this host: it is watched by name.
+LEAKY = "leak-%d.py" % os.getpid()
+STEADILY = "w%x.py" % os.getpid()  # short: tables are measured
+DIRECTORY = "app-%d" % os.getpid()
+
+
 class Server:
     """Answers POST as `mode` says, and keeps what it was sent."""
 
@@ -82,6 +88,8 @@ class WatchCase(harness.Case):
         self.server = Server()
         self.addCleanup(self.server.close)
         self.db = self.path("history.db")
+        # What arrives after it is sent again: long enough for a loaded machine.
+        self.timeout = "30"
         self.log = self.path("log")
 
     def script(self, name, text):
@@ -95,7 +103,7 @@ class WatchCase(harness.Case):
     def watch(self, *arguments):
         with open(self.log, "a", encoding="utf-8") as log:
             return self.start([harness.BIN, "watch", "--db", self.db, "--every", "0.05", "--retry",
-                               "0.1", "--timeout", "0.5", *arguments],
+                               "0.1", "--timeout", self.timeout, *arguments],
                               environment(), stdout=log, stderr=log)
 
     def mla(self, *arguments):
@@ -116,7 +124,7 @@ class WatchCase(harness.Case):
         if not os.path.exists(self.db):
             return nothing
         done = self.mla("history", "--db", self.db, "--json", *arguments)
-        if "is an empty file" in done.stderr:
+        if "is an empty file" in done.stderr or "is locked" in done.stderr:
             return nothing
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
@@ -135,17 +143,18 @@ class WatchCase(harness.Case):
 
 class Watch(WatchCase):
     def test_a_leak_is_told_once(self):
-        self.script("leak.py", LEAK)
-        arguments = ("leak.py", "--notify", "webhook:" + self.server.url + "/hook?key=SECRET",
+        self.script(LEAKY, LEAK)
+        arguments = (LEAKY, "--notify", "webhook:" + self.server.url + "/hook?key=SECRET",
                      "--link-base", "http://reports/{service}")
         watcher = self.watch(*arguments)
         self.wait_for(lambda: self.server.received, "a notification")
         path, sent = self.server.received[0]
         self.assertEqual(path, "/hook?key=SECRET")
         self.assertEqual((sent["service"], sent["verdict"], sent["kind"]),
-                         ("leak.py", "leak", "verdict"))
+                         (LEAKY, "leak", "verdict"))
         self.assertGreater(sent["evidence"]["rate_bytes_per_hour"]["value"], 1 << 26)
-        self.assertEqual(sent["link"], "http://reports/leak.py")
+        self.assertEqual(sent["link"], "http://reports/" + LEAKY)
+        self.wait_for(lambda: self.history()["notifications_waiting"] == 0, "its delivery")
         watcher.kill()
         watcher.wait()
         watcher = self.watch(*arguments)
@@ -155,15 +164,15 @@ class Watch(WatchCase):
         self.assertNotIn("SECRET", self.logged())
         with open(self.db, "rb") as database:
             self.assertNotIn(b"SECRET", database.read())
-        history = self.history("leak.py")
+        history = self.history(LEAKY)
         self.assertEqual([c["verdict"] for c in history["changes"] if c["notified"]], ["leak"])
         self.assertEqual(history["notifications_waiting"], 0)
 
     def failing(self, mode):
         """A watcher of a leak whose notification has just reached a server that fails so."""
         self.server.mode = mode
-        self.script("leak.py", LEAK)
-        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        self.script(LEAKY, LEAK)
+        watcher = self.watch(LEAKY, "--notify", "wecom:" + self.server.url)
         self.wait_for(lambda: self.server.refused, "an attempt at a server: " + mode)
         self.assertEqual(self.history()["notifications_waiting"], 1)
         return watcher
@@ -174,13 +183,14 @@ class Watch(WatchCase):
         self.wait_for(lambda: self.server.received, "a notification")
         self.wait_for(lambda: self.history()["notifications_waiting"] == 0, "an empty queue")
         self.end(watcher)
-        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        watcher = self.watch(LEAKY, "--notify", "wecom:" + self.server.url)
         self.sampled_on()
         self.end(watcher)
         self.assertEqual(len(self.server.received), 1)
         self.assertEqual(self.server.received[0][1]["msgtype"], "markdown")
 
     def test_a_server_that_fails_and_recovers(self):
+        self.timeout = "3"
         watcher = self.failing("500")
         self.sampled_on()
         for mode in ("wecom-limit", "hang"):
@@ -194,7 +204,7 @@ class Watch(WatchCase):
         watcher = self.failing("hang")
         watcher.kill()
         watcher.wait()
-        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        watcher = self.watch(LEAKY, "--notify", "wecom:" + self.server.url)
         self.recovers(watcher)
 
     def test_killed_between_two_attempts(self):
@@ -202,13 +212,13 @@ class Watch(WatchCase):
         self.wait_for(lambda: "will be tried again" in self.logged(), "the end of an attempt")
         watcher.kill()
         watcher.wait()
-        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        watcher = self.watch(LEAKY, "--notify", "wecom:" + self.server.url)
         self.recovers(watcher)
 
     def test_what_is_refused_is_given_up(self):
         self.server.mode = "403"
-        self.script("leak.py", LEAK)
-        watcher = self.watch("leak.py", "--notify", "slack:" + self.server.url + "/SECRET")
+        self.script(LEAKY, LEAK)
+        watcher = self.watch(LEAKY, "--notify", "slack:" + self.server.url + "/SECRET")
         self.wait_for(lambda: "given up" in self.logged(), "giving up")
         self.end(watcher)
         self.assertEqual(len(self.server.refused), 1)
@@ -218,8 +228,8 @@ class Watch(WatchCase):
     def test_nobody_listens(self):
         port = self.server.port
         self.server.close()
-        self.script("leak.py", LEAK)
-        watcher = self.watch("leak.py", "--notify", "wecom:" + self.server.url)
+        self.script(LEAKY, LEAK)
+        watcher = self.watch(LEAKY, "--notify", "wecom:" + self.server.url)
         self.wait_for(lambda: "will be tried again" in self.logged(), "a failed attempt")
         self.assertEqual(self.history()["notifications_waiting"], 1)
         self.server = Server(port)
@@ -227,7 +237,7 @@ class Watch(WatchCase):
         self.recovers(watcher)
 
     def test_commands_and_mail(self):
-        self.script("leak.py", LEAK)
+        self.script(LEAKY, LEAK)
         mailer = self.path("sendmail")
         with open(mailer, "w", encoding="utf-8") as out:
             out.write("#!/bin/sh\ncat > %s\n" % self.path("mail"))
@@ -237,7 +247,7 @@ class Watch(WatchCase):
         command = "cat > %s; echo $MLA_VERDICT > %s" % (self.path("stdin"), self.path("verdict"))
         with open(self.log, "a", encoding="utf-8") as log:
             watcher = self.start(
-                [harness.BIN, "watch", "leak.py", "--db", self.db, "--every", "0.1", "--notify",
+                [harness.BIN, "watch", LEAKY, "--db", self.db, "--every", "0.1", "--notify",
                  "exec:" + command, "--notify", "mail:a@example.org"],
                 environment(MLA_SENDMAIL=mailer), stdout=log, stderr=log)
         self.wait_for(lambda: self.history()["changes"] and os.path.exists(self.path("verdict"))
@@ -245,42 +255,42 @@ class Watch(WatchCase):
                       and self.history()["notifications_waiting"] == 0, "both")
         self.end(watcher)
         with open(self.path("stdin"), encoding="utf-8") as source:
-            self.assertEqual(json.load(source)["service"], "leak.py")
+            self.assertEqual(json.load(source)["service"], LEAKY)
         with open(self.path("verdict"), encoding="utf-8") as source:
             self.assertEqual(source.read(), "leak\n")
         with open(self.path("mail"), encoding="utf-8") as source:
             mail = source.read()
-        self.assertTrue(mail.startswith("To: a@example.org\nSubject: [mla] leak.py on "), mail)
+        self.assertTrue(mail.startswith("To: a@example.org\nSubject: [mla] %s on " % LEAKY), mail)
 
     def test_restarted_workers_and_names(self):
-        first = self.script("worker.py", STEADY)
-        watcher = self.watch("worker.py")
+        first = self.script(STEADILY, STEADY)
+        watcher = self.watch(STEADILY)
         self.wait_for(lambda: self.history()["services"], "a sample")
         first.kill()
         first.wait()
         self.wait_for(lambda: "end" in [e["kind"] for e in self.history()["events"]], "its end")
-        second = self.script("worker.py", STEADY)
+        second = self.script(STEADILY, STEADY)
         self.wait_for(lambda: any("restart of pid %d" % first.pid in e["detail"]
                                   for e in self.history()["events"]), "its restart")
         self.end(watcher)
-        workers = self.history("worker.py")["services"][0]["workers"]
+        workers = self.history(STEADILY)["services"][0]["workers"]
         self.assertEqual([w["pid"] for w in workers], [second.pid])
 
     def test_a_program_that_is_a_directory(self):
         """Python runs the __main__.py of it; there is no file to tell its build by."""
-        os.mkdir(self.path("app"))
-        with open(self.path("app/__main__.py"), "w", encoding="utf-8") as out:
+        os.mkdir(self.path(DIRECTORY))
+        with open(self.path(DIRECTORY + "/__main__.py"), "w", encoding="utf-8") as out:
             out.write(STEADY)
-        worker = self.start([harness.PYTHON, self.path("app")], harness.plain_environment(),
+        worker = self.start([harness.PYTHON, self.path(DIRECTORY)], harness.plain_environment(),
                             stdout=subprocess.PIPE)
         worker.stdout.readline()
-        watcher = self.watch("app")
+        watcher = self.watch(DIRECTORY)
         self.wait_for(lambda: self.history()["services"], "a sample")
         self.end(watcher)
         self.assertEqual(self.history()["services"][0]["workers"][0]["pid"], worker.pid)
 
     def test_pids_end_and_so_does_mla(self):
-        worker = self.script("worker.py", STEADY)
+        worker = self.script(STEADILY, STEADY)
         watcher = self.watch(str(worker.pid))
         self.wait_for(lambda: self.history()["services"], "a sample")
         worker.kill()
@@ -288,14 +298,14 @@ class Watch(WatchCase):
         self.assertEqual(watcher.wait(timeout=harness.TIMEOUT), 0)
 
     def test_once_and_dry_run(self):
-        worker = self.script("worker.py", STEADY)
-        done = self.mla("watch", "--once", "--db", self.db, "worker.py")
+        worker = self.script(STEADILY, STEADY)
+        done = self.mla("watch", "--once", "--db", self.db, STEADILY)
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("1 process is not recorded", done.stdout)
         self.assertIn(str(worker.pid), done.stdout)
         self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
         before = os.stat(self.db).st_size, self.history()["events"]
-        done = self.mla("watch", "--once", "--dry-run", "--db", self.db, "worker.py")
+        done = self.mla("watch", "--once", "--dry-run", "--db", self.db, STEADILY)
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertEqual((os.stat(self.db).st_size, self.history()["events"]), before)
 
@@ -325,9 +335,9 @@ class Watch(WatchCase):
         os.mkdir(small)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", small])
-        self.script("worker.py", STEADY)
+        self.script(STEADILY, STEADY)
         self.db = os.path.join(small, "history.db")
-        watcher = self.watch("worker.py")
+        watcher = self.watch(STEADILY)
         self.wait_for(lambda: self.history()["services"], "a sample")
         filler = os.open(os.path.join(small, "filler"), os.O_WRONLY | os.O_CREAT)
         try:

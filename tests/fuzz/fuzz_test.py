@@ -10,7 +10,7 @@ import unittest
 
 
 class Endings(unittest.TestCase):
-    def run_script(self, script):
+    def run_script(self, script, hang_seconds=60):
         """What is found where the fuzzer is this script of the shell."""
         directory = tempfile.mkdtemp(prefix="mla-fuzz-")
         self.addCleanup(shutil.rmtree, directory)
@@ -20,7 +20,7 @@ class Endings(unittest.TestCase):
         os.chmod(path, 0o755)
         fuzz.BUILD, fuzz.FINDINGS = directory, os.path.join(directory, "findings")
         fuzz.CORPUS = os.path.join(directory, "kept")
-        fuzz.HANG_SECONDS = 1
+        fuzz.HANG_SECONDS = hang_seconds
         fuzz.fuzzer = lambda name: path
         executions, _, found = fuzz.run("any", 0)
         return executions, found
@@ -35,7 +35,7 @@ class Endings(unittest.TestCase):
         self.assertRegex(found, "exit code 3, .*any.log, input .*x/y")
 
     def test_a_hang(self):
-        executions, found = self.run_script("echo '#9\tNEW'; exec sleep 1000")
+        executions, found = self.run_script("echo '#9\tNEW'; exec sleep 1000", 1)
         self.assertEqual(executions, 9)
         self.assertRegex(found, "hangs: still ran 1 s after its 0, see .*any.log")
 

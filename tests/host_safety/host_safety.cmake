@@ -66,6 +66,9 @@ add_test(NAME host_safety.page COMMAND Python3::Interpreter -B
 set_tests_properties(host_safety.mutations_apply host_safety.page
                      PROPERTIES LABELS host_safety TIMEOUT 120)
 
+# They share the directory in /tmp that is used where no other can be.
+set_tests_properties(host_safety.storage PROPERTIES RESOURCE_LOCK mla_tmp)
+
 # The same where allocator and mode matter, over each and in both: MLA_SAMPLE of a size at which all
 # of the programs are sampled many times.
 foreach(name found functions interrupted loading manners sandbox storage)
@@ -82,6 +85,9 @@ foreach(name found functions interrupted loading manners sandbox storage)
       endif()
       set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT ${variables})
       set_tests_properties(${test} PROPERTIES SKIP_RETURN_CODE 77)
+      if(name STREQUAL storage)
+        set_tests_properties(${test} PROPERTIES RESOURCE_LOCK mla_tmp)
+      endif()
       # Of the short ones, one of each allocator and mode is among the tests that always run.
       if(NOT name STREQUAL loading)
         set_tests_properties(${test} PROPERTIES LABELS "host_safety;long")
