@@ -8,7 +8,7 @@ import unittest
 
 from cli_support import MLA, CommandLineTest, environment, mla
 
-NOBODY = 65534
+SOMEBODY = 60000 + os.getpid() % 5000  # not nobody, who may have recordings in /dev/shm
 KEEPS = "kept = [bytearray(5000) for _ in range(2000)]\nprint('ready', flush=True)\n" \
         "__import__('sys').stdin.read()"
 
@@ -30,8 +30,8 @@ class Users(CommandLineTest):
         self.process.stdout.readline()
         self.pid = str(self.process.pid)
 
-    def as_nobody(self, *arguments):
-        return subprocess.run([self.program, *arguments], user=NOBODY, group=NOBODY,
+    def as_somebody(self, *arguments):
+        return subprocess.run([self.program, *arguments], user=SOMEBODY, group=SOMEBODY,
                               extra_groups=[], env=environment(MLA_DIR=self.closed),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, timeout=60)
@@ -39,22 +39,22 @@ class Users(CommandLineTest):
     def test_a_process_of_another_user(self):
         for command in (["report"], ["why"], ["leaks"], ["top", "--once"], ["py"],
                         ["push", "--parca", "http://localhost:1"], ["diff", self.pid]):
-            self.assert_one_line_error(self.as_nobody(*command, self.pid),
+            self.assert_one_line_error(self.as_somebody(*command, self.pid),
                                        "runs as root, whose recordings", "run mla as root")
-        self.assert_one_line_error(self.as_nobody("stacks", self.pid), "belongs to another user")
+        self.assert_one_line_error(self.as_somebody("stacks", self.pid), "belongs to another user")
 
     def test_a_file_in_a_directory_of_another_user(self):
         [name] = os.listdir(self.closed)
         path = os.path.join(self.closed, name)
-        self.assert_one_line_error(self.as_nobody("report", path), "may not be read by", "owner")
+        self.assert_one_line_error(self.as_somebody("report", path), "may not be read by", "owner")
         os.chmod(self.closed, 0o755)
-        self.assert_one_line_error(self.as_nobody("report", path), "ermission denied")
+        self.assert_one_line_error(self.as_somebody("report", path), "ermission denied")
 
     def test_ps_names_the_directories_that_may_not_be_read(self):
-        done = self.as_nobody("ps")
+        done = self.as_somebody("ps")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("no recordings in %s" % self.closed, done.stdout)
-        self.assertRegex(done.stdout, r"closed belongs to root and may not be read by \w+: "
+        self.assertRegex(done.stdout, r"closed belongs to root and may not be read by user \d+: "
                                       r"run mla as root\n")
         self.assertIn(self.pid, mla("ps", env=environment(MLA_DIR=self.closed)).stdout)
 

@@ -188,7 +188,7 @@ class Control(SwitchedOff):
         waiting = self.start([harness.BIN, "ctl", self.pid, "--sample", "64K", "--wait", "86400"],
                              dict(harness.plain_environment(), MLA_DIR=self.recordings),
                              stdout=subprocess.PIPE)
-        # The process is idle, the request stays one: what has the file open sleeps, and looks again.
+        # The process is idle, the request stays one: what has the file open sleeps between looks.
         harness.wait_for(lambda: self.maps_to_write(waiting.pid, self.files()[0])
                          and self.state(waiting.pid) == "S", "the request")
         self.process.kill()

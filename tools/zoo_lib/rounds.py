@@ -61,6 +61,7 @@ class Zoo:
         if recordings_directory:
             os.makedirs(recordings_directory)
             run.own(recordings_directory)
+            os.chmod(recordings_directory, 0o1777)  # what changes its user records here, too
         failure = stuck = None
         try:
             program.run(run)
