@@ -63,7 +63,7 @@ bool control(const Asked& asked, uint64_t interval, double wait_s) {
     return recording->is_alive() && recording->stop_reason() == format::StopReason::kNone;
   };
   const auto is_decided = [&](const std::unique_ptr<LiveRecording>& recording) {
-    return has_changed(recording) || !records(recording);
+    return !records(recording) || has_changed(recording);
   };
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(wait_s);
   while (!std::all_of(recordings.begin(), recordings.end(), is_decided) &&

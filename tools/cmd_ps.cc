@@ -190,7 +190,12 @@ void list(const Options& options) {
   const std::vector<std::string> directories =
       options.all ? directories_of_all_users() : recording_directories();
   std::vector<Row> rows;
-  for (const RecordingFile& file : list_recordings(directories)) rows.push_back(read_row(file));
+  for (const RecordingFile& file : list_recordings(directories)) {
+    Row row = read_row(file);
+    const bool removed =
+        !row.error.empty() && access(file.path.c_str(), F_OK) != 0 && errno == ENOENT;
+    if (!removed) rows.push_back(std::move(row));
+  }
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Row& a, const Row& b) { return rank(a) < rank(b); });
   Output out;

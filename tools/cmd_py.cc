@@ -78,6 +78,7 @@ void ask(LiveRecording& recording, const Options& options) {
   bool taken_up = false;
   bool said = false;
   for (;;) {
+    recording.check_whole(options.recording);
     const ObjectsState state = recording.objects_state();
     taken_up = taken_up || !recording.is_requested(request);
     if (taken_up && is_over(state)) {

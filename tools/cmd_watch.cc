@@ -43,6 +43,10 @@ class EndSignals {
     struct sigaction ignored {};
     ignored.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &ignored, nullptr);  // a failed write says so
+    // Inherited as ignored it would keep the exit codes of commands that are run from here.
+    struct sigaction standard {};
+    standard.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &standard, nullptr);
   }
   // True: one came within so many seconds.
   bool wait(double seconds) const {
@@ -75,6 +79,21 @@ int exit_code_of(const Watcher& watcher) {
   return decided ? kExitOk : kExitNotEnough;
 }
 
+// What cannot be printed is no reason to end, and with it to tell nobody: it is said once. A reader
+// that went away is one, after what waits was sent.
+void print(Output& out, WatchSession& session, std::string& said) {
+  try {
+    out.finish();
+  } catch (const BrokenPipe&) {
+    session.finish(kDrainAtEndS);
+    throw;
+  } catch (const Error& error) {
+    out.forget_failure();
+    if (said != error.what()) std::cerr << "mla: " << error.what() << "; mla watch goes on\n";
+    said = error.what();
+  }
+}
+
 int watch(const Options& options) {
   HostProcesses processes(options.targets, options.build);
   Output out;
@@ -88,6 +107,7 @@ int watch(const Options& options) {
   const bool table = options.once || out.is_terminal();
   double next_table = 0;
   double next = monotonic_s();
+  std::string said;
   while (true) {
     session.sample();
     if (metrics) {
@@ -100,11 +120,13 @@ int watch(const Options& options) {
       write_watch_table(out.stream(), session.watcher());
       next_table = now + options.interval_s;
     }
-    out.finish();
     if (options.once) {
+      out.stream().flush();
       session.finish(kDrainOnceS);
+      out.finish();
       return exit_code_of(session.watcher());
     }
+    print(out, session, said);
     // Samples that could not be taken in time are not made up for.
     next = std::max(next + options.settings.every_s, now);
     if (processes.is_over() || end.wait(next - now)) break;

@@ -30,19 +30,22 @@ constexpr int kPollsForLedger = 75;  // 1.5 s: an idle process is given a moment
 constexpr int kPollsForTrim = 500;   // 10 s
 
 template <class Condition>
-bool wait_for(int polls, Condition condition) {
-  for (int i = 0; i < polls; ++i) {
+bool wait_for(const LiveRecording& recording, const Options& options, int polls,
+              Condition condition) {
+  for (int i = 0;; ++i) {
+    recording.check_whole(options.recording);
     if (condition()) return true;
+    if (i == polls) return false;
     std::this_thread::sleep_for(kPoll);
   }
-  return condition();
 }
 
 // The process looks at its pages when it next allocates. If it does not, what it found last counts.
-void ask_for_ledger(LiveRecording& recording) {
+void ask_for_ledger(LiveRecording& recording, const Options& options) {
   const uint64_t asked_ns = recording.now_ns();
   recording.request(format::Request::kLedger);
-  if (!wait_for(kPollsForLedger, [&] { return recording.last_ledger_ns() > asked_ns; })) {
+  if (!wait_for(recording, options, kPollsForLedger,
+                [&] { return recording.last_ledger_ns() > asked_ns; })) {
     recording.withdraw(format::Request::kLedger);
   }
 }
@@ -52,7 +55,7 @@ Probe probe(LiveRecording& recording, const Options& options) {
   const uint64_t before = resident_bytes(pid).value_or(0);
   const uint64_t trims = recording.trims();
   recording.request(format::Request::kTrim);
-  if (!wait_for(kPollsForTrim, [&] { return recording.trims() != trims; })) {
+  if (!wait_for(recording, options, kPollsForTrim, [&] { return recording.trims() != trims; })) {
     recording.withdraw(format::Request::kTrim);
     throw Error(options.recording, "did not allocate within 10 s, so nothing was trimmed",
                 "have it do some work, such as a request, while you probe it");
@@ -76,7 +79,7 @@ Explanation explain(const Options& options, const std::string& path, Snapshot& s
   std::optional<uint64_t> resident;
   Explanation explanation;
   if (recording != nullptr) {
-    ask_for_ledger(*recording);
+    ask_for_ledger(*recording, options);
     resident = resident_bytes(static_cast<uint32_t>(recording->pid()));
     explanation.now_ns = recording->now_ns();
   }

@@ -15,6 +15,7 @@
 
 #include "format/format.h"
 #include "reader/directory.h"
+#include "reader/error.h"
 #include "reader/process.h"
 
 namespace mla {
@@ -113,8 +114,6 @@ LiveRecording::~LiveRecording() {
   close(fd_);
 }
 
-pid_t LiveRecording::pid() const { return static_cast<pid_t>(header_of(blocks_).pid); }
-
 uint64_t LiveRecording::sampling() const {
   return header_of(blocks_).sampling_interval.load(std::memory_order_relaxed);
 }
@@ -179,8 +178,11 @@ uint64_t LiveRecording::now_ns() const {
 }
 
 LiveRecording::LiveRecording(int fd, void* blocks)
-    : fd_(fd), blocks_(blocks), program_(program_of(pid())) {
-  const auto process = read_process_stat(header_of(blocks_).pid);
+    : fd_(fd),
+      blocks_(blocks),
+      pid_(static_cast<pid_t>(header_of(blocks_).pid)),
+      program_(program_of(pid_)) {
+  const auto process = read_process_stat(static_cast<uint32_t>(pid_));
   if (process) stack_start_ = process->stack_start;
 }
 
@@ -188,6 +190,11 @@ LiveRecording::LiveRecording(int fd, void* blocks)
 bool LiveRecording::is_whole() const {
   struct stat status {};
   return fstat(fd_, &status) == 0 && status.st_size >= static_cast<off_t>(kMappedBytes);
+}
+
+void LiveRecording::check_whole(const std::string& name) const {
+  if (is_whole()) return;
+  throw Error(name, "its recording was cut short by somebody", "restart the process for another");
 }
 
 // The pid may be of another namespace, or have passed to another process.
@@ -235,7 +242,9 @@ void request_census(const std::string& path) {
   if (recording == nullptr) return;
   const uint64_t before = recording->censuses();
   recording->request(format::Request::kCensus);
-  for (int i = 0; i < 50 && recording->censuses() == before; ++i) {
+  for (int i = 0; i < 50; ++i) {
+    recording->check_whole(path);
+    if (recording->censuses() != before) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   recording->withdraw(format::Request::kCensus);

@@ -31,7 +31,10 @@ class LiveRecording {
   LiveRecording(const LiveRecording&) = delete;
   LiveRecording& operator=(const LiveRecording&) = delete;
 
-  pid_t pid() const;
+  pid_t pid() const { return pid_; }
+  // Throws Error if somebody cut the file short: what is below would answer with SIGBUS. For loops
+  // that wait for the process; `name`: what the user called the recording.
+  void check_whole(const std::string& name) const;
   // How densely the process records now, and the wish that it be otherwise: as
   // SegmentHeader::sampling_interval. The process takes the wish up at its next tick.
   uint64_t sampling() const;
@@ -65,6 +68,7 @@ class LiveRecording {
 
   int fd_;
   void* blocks_;  // the fixed blocks of the file, shared with the process
+  pid_t pid_;
   // Another /proc/PID/exe, or another stack, says that the process was replaced by exec.
   std::string program_;
   uint64_t stack_start_ = 0;

@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,6 +36,9 @@ bool Output::write_out() {
     const ssize_t written = write(fd_, next, static_cast<size_t>(pptr() - next));
     if (written >= 0) {
       next += written;
+    } else if (errno == EAGAIN) {  // another's non-blocking pipe, and its reader is slow
+      pollfd room{fd_, POLLOUT, 0};
+      poll(&room, 1, -1);
     } else if (errno != EINTR) {
       error_ = errno;
     }
@@ -50,6 +54,11 @@ Output::int_type Output::overflow(int_type c) {
 }
 
 int Output::sync() { return write_out() ? 0 : -1; }
+
+void Output::forget_failure() {
+  error_ = 0;
+  stream_.clear();
+}
 
 void Output::finish() {
   stream_.flush();

@@ -30,6 +30,8 @@ class Output : private std::streambuf {
   // Writes out what is buffered. Throws Error when anything could not be written (full file
   // system, closed standard output), BrokenPipe for a pipe without a reader.
   void finish();
+  // After finish() threw: what comes next is tried again.
+  void forget_failure();
 
  private:
   int_type overflow(int_type c) override;

@@ -126,13 +126,18 @@ Attempt SystemTransport::run(const std::vector<std::string>& command, const Fiel
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::duration<double>(time_limit_s_);
   int status = 0;
-  while (waitpid(pid, &status, WNOHANG) == 0) {
+  pid_t ended = 0;
+  while ((ended = waitpid(pid, &status, WNOHANG)) == 0) {
     if (aborted_ || std::chrono::steady_clock::now() > deadline) {
       kill(-pid, SIGKILL);  // its process group, which spawn() made
       waitpid(pid, &status, 0);
       return {Outcome::kTryAgain, "the command did not end in time"};
     }
     poll(nullptr, 0, kPollMs);
+  }
+  if (ended != pid) {  // where SIGCHLD is ignored the kernel reaps it
+    return {Outcome::kTryAgain,
+            std::string("how the command ended is not known: ") + std::strerror(errno)};
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   const std::string how = WIFEXITED(status) ? "exit code " + std::to_string(WEXITSTATUS(status))

@@ -120,8 +120,9 @@ bool StoppedThreads::seize_new(pid_t pid) {
   for (TargetThread& thread : found) {
     if (trace(PTRACE_SEIZE, thread.tid, 0, 0) != 0) {
       const int error = errno;
-      // It ended since it was listed; the first thread stays listed while others run.
-      if (error == ESRCH || thread.state == 'Z' || thread.state == 'X') continue;
+      // It ended since it was listed, or does just now; the first stays listed while others run.
+      const char state = describe_thread(pid, static_cast<pid_t>(thread.tid)).state;
+      if (error == ESRCH || state == 'Z' || state == 'X' || state == TargetThread{}.state) continue;
       refuse_to_trace(pid, error);
     }
     threads_.push_back(std::move(thread));

@@ -25,6 +25,7 @@ struct Observation {
   std::optional<uint64_t> live_bytes;  // of a recorded process
   std::string sampling;     // of sampling_name(), also of a recording that has stopped; empty: none
   std::string stop_reason;  // of stop_name()
+  std::string recording;    // its file; empty: none
 };
 
 struct SiteEvidence {

@@ -13,6 +13,11 @@ constexpr double kJudgingShare = 0.01;  // of one CPU, at most
 constexpr double kYoungS = 120;         // a process no older was seen from its start
 constexpr double kForgetS = 3600;
 
+// A process that executes another program is another worker.
+bool is_of(const Observation& seen, const SeriesRecord& series) {
+  return series.key.of == seen.of && series.key.command == seen.command;
+}
+
 }  // namespace
 
 Watcher::Watcher(ProcessSource& source, Clock& clock, WatchOptions options, WatchEvents events)
@@ -72,8 +77,13 @@ void Watcher::sample() {
   const std::vector<Observation> seen = source_.observe();
   alive_.clear();
   for (const Observation& one : seen) alive_.insert(one.process);
+  const auto goes_on = [&seen](const SeriesRecord& series) {
+    return std::any_of(seen.begin(), seen.end(), [&series](const Observation& one) {
+      return one.process == series.process && is_of(one, series);
+    });
+  };
   for (auto& [number, worker] : workers_) {
-    if (!worker.alive || alive_.contains(worker.series.process)) continue;
+    if (!worker.alive || goes_on(worker.series)) continue;
     worker.alive = false;
     keep({number,
           std::nullopt,
@@ -98,9 +108,7 @@ void Watcher::take(const Observation& seen, double t) {
 }
 
 Worker& Watcher::worker_of(const Observation& seen, double t) {
-  const auto same_place = [&seen](const SeriesRecord& series) {
-    return series.key.of == seen.of && series.key.command == seen.command;
-  };
+  const auto same_place = [&seen](const SeriesRecord& series) { return is_of(seen, series); };
   int64_t slot = 0;
   Worker* free = nullptr;  // its process is gone
   for (auto& [number, worker] : workers_) {

@@ -378,6 +378,35 @@ class Recorded(WatchCase):
         self.assertTrue(worker["recorded"])
         self.assertIsNotNone(self.history()["services"][0]["points"][-1]["live_bytes"])
 
+    def test_programs_and_recordings_that_come_later(self):
+        """Not only within the first seconds of a process, which mla looks at more closely."""
+        script = "late-%d.py" % os.getpid()
+        with open(self.path(script), "w", encoding="utf-8") as out:
+            out.write(LEAK)
+        # It idles in os.fork(), as a worker of a prefork server until its first request.
+        forks = "forks-%d.py" % os.getpid()
+        with open(self.path(forks), "w", encoding="utf-8") as out:
+            out.write("import os, time\nparent = os.getpid()\nif os.fork():\n    time.sleep(600)\n"
+                      "time.sleep(13)\nkept = []\nwhile os.getppid() == parent:\n"
+                      "    kept.append(bytearray(1 << 16))\n    time.sleep(0.02)\n")
+        executes = self.start(["sh", "-c", 'sleep 13; exec "$0" "$1"', harness.PYTHON,
+                               self.path(script)], self.environment(), stdout=subprocess.DEVNULL)
+        self.start([harness.PYTHON, self.path(forks)], self.environment(),
+                   stdout=subprocess.DEVNULL)
+        with open(self.log, "a", encoding="utf-8") as log:
+            watcher = self.start([harness.BIN, "watch", script, forks, "--db", self.db, "--every",
+                                  "0.2"], environment(MLA_DIR=self.recordings), stdout=log,
+                                 stderr=log)
+
+        def recorded(name):
+            return sorted(worker["recorded"] for service in self.history()["services"]
+                          if service["service"] == name for worker in service["workers"])
+        self.wait_for(lambda: recorded(script) == [True] and recorded(forks) == [True, True],
+                      "their recordings")
+        self.end(watcher)
+        [worker] = self.history(script)["services"][0]["workers"]
+        self.assertEqual(worker["pid"], executes.pid)
+
     def test_run_watch(self):
         with open(self.path("forks.py"), "w", encoding="utf-8") as out:
             # Long enough for two samples: one is taken each 10 seconds.

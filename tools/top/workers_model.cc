@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "reader/directory.h"
 #include "reader/error.h"
 #include "reader/names.h"
 #include "reader/reader.h"
@@ -13,15 +12,6 @@ namespace mla {
 namespace {
 
 constexpr double kJudgeAgainS = 5;
-
-// Empty where there is none.
-std::string recording_of(uint32_t pid) {
-  try {
-    return find_recording(std::to_string(pid));
-  } catch (const Error&) {
-    return "";
-  }
-}
 
 }  // namespace
 
@@ -35,14 +25,17 @@ void WorkersModel::refresh(double now_s) {
     TopWorker& worker = entry->second;
     if (added) worker.first_seen_s = now_s;
     worker.process = seen.process;
+    if (!worker.alive) {  // it executed another program, and then this one
+      worker.alive = true;
+      ended_.erase(std::find(ended_.begin(), ended_.end(), seen.process));
+    }
     worker.service = seen.of.service;
+    if (worker.command != seen.command) worker.recording.clear();
     worker.command = seen.command;
     worker.age_s = seen.age_s;
     worker.rss_bytes = seen.rss_bytes;
     worker.live_bytes = seen.live_bytes;
-    if (seen.recorded && worker.recording.empty()) {
-      worker.recording = recording_of(seen.process.pid);
-    }
+    if (!seen.recording.empty()) worker.recording = seen.recording;
     worker.window.add(Sample{now_s, seen.rss_bytes, seen.live_bytes});
   }
   for (auto& [process, worker] : workers_) {

@@ -23,8 +23,10 @@
 namespace mla {
 namespace {
 
-// A process this young may still become another program, or begin its recording.
+// A program this young may still take another name or title.
 constexpr double kYoungS = 10;
+// A worker that is idle since its start begins its recording with the first request.
+constexpr double kLookAgainS = 10;
 constexpr size_t kSites = 3;
 constexpr size_t kFrames = 6;
 
@@ -120,22 +122,37 @@ void HostProcesses::identify(pid_t pid, const ProcessKey& process, double age_s,
   std::error_code ignored;
   const std::string program =
       std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", ignored).string();
-  known.settled = age_s > kYoungS;
-  if (arguments.empty()) return;
-  const std::string service = service_of(arguments, program);
   const bool by_pid = std::find(pids_.begin(), pids_.end(), process) != pids_.end();
+  // None: a thread of the kernel, a program that wiped them, or one that is just being executed.
+  if (arguments.empty() && (!by_pid || program.empty())) {
+    known.settled = program.empty() && age_s - known.began_s > kYoungS;
+    return;
+  }
+  known.settled = age_s - known.began_s > kYoungS;
+  const std::string service = service_of(arguments, program);
   if (by_pid) pid_services_.insert(service);
   const bool followed = !followed_now_.empty() && pid_services_.contains(service);
   known.watched = by_pid || followed || is_watched(pid, service, program);
   if (!known.watched) return;
   known.of = {service, host_, build_.empty() ? build_of(pid, arguments) : build_};
   known.command = command_of(arguments);
-  if (known.live) return;
+}
+
+void HostProcesses::look_for_recording(pid_t pid, double age_s, Known& known) {
+  if (known.live && !known.live->is_alive()) {
+    known.live.reset();
+    known.recording.clear();
+    known.look_again_s = 0;
+  }
+  const bool young = age_s - known.began_s <= kYoungS;
+  if (known.live || (!young && age_s < known.look_again_s)) return;
+  known.look_again_s = age_s + kLookAgainS;
   try {
     known.recording = recording_of(pid);
     known.live = LiveRecording::open(known.recording, true);
   } catch (const Error&) {  // NOLINT(bugprone-empty-catch): it is not recorded
   }
+  if (!known.live) known.recording.clear();
 }
 
 std::vector<Observation> HostProcesses::observe() {
@@ -149,9 +166,17 @@ std::vector<Observation> HostProcesses::observe() {
     alive.insert(process);
     Known& known = known_[process];
     const double age_s = age_of(stat->start_ticks);
+    if (known.stack_start != stat->stack_start) {
+      known.began_s = known.stack_start == 0 ? 0 : age_s;
+      known.stack_start = stat->stack_start;
+      known.settled = false;
+      known.look_again_s = 0;
+    }
     if (!known.settled) identify(pid, process, age_s, known);
     if (!known.watched) continue;
-    Observation one{process, known.of, known.command, age_s, false, 0, std::nullopt, {}, {}};
+    look_for_recording(pid, age_s, known);
+    Observation one{process, known.of, known.command,  age_s, false, 0, std::nullopt,
+                    {},      {},       known.recording};
     const auto figures = known.live ? known.live->tick() : std::nullopt;
     if (figures) {
       one.recorded = true;
@@ -169,7 +194,9 @@ std::vector<Observation> HostProcesses::observe() {
     seen.push_back(std::move(one));
   }
   std::erase_if(known_, [&alive](const auto& entry) { return !alive.contains(entry.first); });
-  any_alive_ = !seen.empty();
+  any_alive_ = !seen.empty() || std::any_of(pids_.begin(), pids_.end(), [&](const auto& process) {
+    return alive.contains(process);
+  });
   return seen;
 }
 

@@ -37,12 +37,16 @@ class HostProcesses : public ProcessSource {
     std::string command;
     std::string recording;  // path
     std::unique_ptr<LiveRecording> live;
+    uint64_t stack_start = 0;  // another one: the process executed a program
+    double began_s = 0;        // the age of the process when this program was first seen
+    double look_again_s = 0;   // the age at which its recording is looked for again
     bool watched = false;
-    bool settled = false;  // neither program nor recording is looked for again
+    bool settled = false;  // its name is not looked for again
   };
 
   std::vector<pid_t> candidates() const;
   void identify(pid_t pid, const ProcessKey& process, double age_s, Known& known);
+  void look_for_recording(pid_t pid, double age_s, Known& known);
   std::string recording_of(pid_t pid) const;
   bool is_watched(pid_t pid, const std::string& service, const std::string& program) const;
 
@@ -54,7 +58,7 @@ class HostProcesses : public ProcessSource {
   std::vector<RecordingFile> followed_now_;  // in it
   std::set<std::string> pid_services_;       // of pids_
   std::map<ProcessKey, Known> known_;
-  bool any_alive_ = true;
+  bool any_alive_ = true;  // of pids_, or of what was seen
 };
 
 }  // namespace mla
