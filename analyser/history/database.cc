@@ -159,12 +159,23 @@ void Database::run(const std::string& script) {
 int64_t Database::last_row() const { return sqlite3_last_insert_rowid(connection_); }
 int64_t Database::changes() const { return sqlite3_changes64(connection_); }
 
+bool Database::has_moved() const {
+  int moved = 0;  // stays so where there is no file
+  sqlite3_file_control(connection_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return moved != 0;
+}
+
 void Database::copy_from(Database& from) {
   sqlite3_backup* backup = sqlite3_backup_init(connection_, "main", from.connection_, "main");
   if (backup == nullptr) fail(connection_, sqlite3_errcode(connection_), file_);
   const int code = sqlite3_backup_step(backup, -1);
   sqlite3_backup_finish(backup);
   if (code != SQLITE_DONE) fail(from.connection_, code, from.file_);
+}
+
+void remove_remains(const std::string& file) {
+  if (access(file.c_str(), F_OK) == 0 || errno != ENOENT) return;
+  for (const char* suffix : {"-wal", "-shm"}) unlink((file + suffix).c_str());
 }
 
 Transaction::Transaction(Database& database) : database_(database) {

@@ -59,6 +59,8 @@ class Database {
   void run(const std::string& script);  // without rows
   int64_t last_row() const;
   int64_t changes() const;
+  // The file was removed, or has another name now: what is written goes where nobody looks.
+  bool has_moved() const;
   // Copies all of `from`, with SQLite's own backup.
   void copy_from(Database& from);
 
@@ -67,6 +69,10 @@ class Database {
   sqlite3* connection_ = nullptr;
   std::map<std::string, sqlite3_stmt*> prepared_;
 };
+
+// Where `file` was removed, but not the -wal and -shm files of it: a new one would take them for
+// its own. Nobody may have it open.
+void remove_remains(const std::string& file);
 
 // Rolled back unless committed. BEGIN IMMEDIATE: nobody else writes meanwhile.
 class Transaction {

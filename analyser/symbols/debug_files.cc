@@ -69,6 +69,13 @@ ElfFile* ModuleFiles::with_dwarf() const {
   return main && main->has_debug_info() ? main.get() : nullptr;
 }
 
+bool ModuleFiles::are_whole() const {
+  for (const auto& file : {&supplement, &debug, &main}) {
+    if (*file && !(*file)->is_whole()) return false;
+  }
+  return true;
+}
+
 ModuleFiles open_module_files(const ModuleInfo& module, const Directories& directories) {
   ModuleFiles files;
   if (!module.path.starts_with('/')) return files;  // [vdso] and the like: no file to find

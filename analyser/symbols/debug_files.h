@@ -19,6 +19,7 @@ struct ModuleFiles {
 
   // The one to read DWARF from; null if neither has any.
   ElfFile* with_dwarf() const;
+  bool are_whole() const;  // as ElfFile::is_whole()
 };
 
 // `directories` hold .build-id/xx/yyyy.debug trees, searched in order; /usr/lib/debug is not

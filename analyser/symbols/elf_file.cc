@@ -27,10 +27,11 @@ std::unique_ptr<ElfFile> ElfFile::open(const std::string& path) {
     close(fd);
     return nullptr;
   }
-  return std::unique_ptr<ElfFile>(new ElfFile(path, fd, elf));
+  return std::unique_ptr<ElfFile>(new ElfFile(path, fd, status.st_size, elf));
 }
 
-ElfFile::ElfFile(std::string path, int fd, Elf* elf) : path_(std::move(path)), fd_(fd), elf_(elf) {}
+ElfFile::ElfFile(std::string path, int fd, int64_t size, Elf* elf)
+    : path_(std::move(path)), fd_(fd), size_(size), elf_(elf) {}
 
 ElfFile::~ElfFile() {
   dwarf_end(dwarf_);
@@ -70,6 +71,11 @@ uint32_t ElfFile::checksum() const {
     sum = crc32(sum, buffer.data(), static_cast<uInt>(n));
     offset += n;
   }
+}
+
+bool ElfFile::is_whole() const {
+  struct stat status {};
+  return fstat(fd_, &status) == 0 && status.st_size >= size_;
 }
 
 Dwarf* ElfFile::dwarf() {

@@ -4,6 +4,7 @@
 #include <elfutils/libdw.h>
 #include <libelf.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -25,14 +26,19 @@ class ElfFile {
   // Of the whole file, as .gnu_debuglink names a debug file by.
   uint32_t checksum() const;
 
+  // False once somebody cut it short, as copying over a library does: it is mapped, reading on
+  // would end in SIGBUS.
+  bool is_whole() const;
+
   // Null if the file has no DWARF. Lives as long as this object.
   Dwarf* dwarf();
 
  private:
-  ElfFile(std::string path, int fd, Elf* elf);
+  ElfFile(std::string path, int fd, int64_t size, Elf* elf);
 
   std::string path_;
   int fd_;
+  int64_t size_;  // when it was opened
   Elf* elf_;
   Dwarf* dwarf_ = nullptr;
   bool dwarf_tried_ = false;

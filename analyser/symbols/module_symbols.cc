@@ -29,6 +29,7 @@ std::vector<Frame> ModuleSymbols::frames_of(uint64_t asked, uint64_t pc) {
   const uint64_t address = asked - info_.bias;
   const std::string symbol = demangle(table_->name_at(address));
   std::vector<Frame> frames;
+  if (dwarf_ && !files_.are_whole()) dwarf_.reset();
   if (dwarf_) frames = dwarf_->frames_at(address, symbol);
   if (frames.empty()) {
     frames.emplace_back();

@@ -66,6 +66,18 @@ void Watcher::open() {
   store_ = std::move(store);
 }
 
+void Watcher::leave() {
+  if (events_.left) events_.left();
+  store_.reset();
+  remove_remains(options_.file);
+  known_.clear();
+  for (auto& [number, worker] : workers_) worker.series.id = 0;
+  next_prune_t_ = 0;
+  events_.problem(options_.file +
+                  ": was moved or removed: what is watched from now on is written "
+                  "to what is at its place");
+}
+
 void Watcher::read_clock() {
   now_ = clock_.now();
   if (const auto by = time_->take_jump(now_)) jumps_.emplace_back(time_->at(now_.boot_s), *by);

@@ -56,6 +56,8 @@ struct Worker {
 struct WatchEvents {
   std::function<void(const Change&)> change;        // was stored
   std::function<void(const std::string&)> problem;  // a line for the log
+  // A history that was moved is about to be closed: what else has it open must close it first.
+  std::function<void()> left = nullptr;
 };
 
 class Watcher {
@@ -82,6 +84,7 @@ class Watcher {
   };
 
   void open();
+  void leave();  // the history that is open: it is not at its place any more
   void read_clock();
   void take(const Observation& seen, double t);
   Worker& worker_of(const Observation& seen, double t);

@@ -49,6 +49,7 @@ std::string compared_evidence(const Compared& compared, const std::string& what)
 
 void Watcher::write() {
   try {
+    if (store_ && store_->database().has_moved()) leave();
     if (!store_) open();
     const double t = time_->at(now_.boot_s);
     if (t >= next_prune_t_) {

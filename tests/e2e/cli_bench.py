@@ -329,6 +329,27 @@ class Interrupted(Bench):
         self.assertEqual(finished, 3)
         self.assertEqual(running_with("61.75"), [])
 
+    def test_somebody_kills_what_stands_between(self):
+        """mla's own process that keeps the command together; with it goes the command."""
+        running = subprocess.Popen([MLA, "bench", "--allocators", "ptmalloc2", "--rounds", "1",
+                                    "--", "sleep", "61.35"], env=environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(running.kill)
+        sleeps = []
+        for _ in range(3000):
+            sleeps = [pid for pid in running_with("61.35")
+                      if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "sleep"]
+            if sleeps:
+                break
+            time.sleep(0.02)
+        with open(f"/proc/{sleeps[0]}/stat", encoding="ascii") as source:
+            keeper = int(source.read().rpartition(") ")[2].split()[1])
+        self.assertNotEqual(keeper, running.pid)
+        os.kill(keeper, signal.SIGKILL)
+        _, said = running.communicate(timeout=60)
+        self.assertEqual(running.returncode, 2, said)
+        self.assertIn("was killed by signal 9", said)
+
     def test_killed_mla_leaves_nothing(self):
         running = subprocess.Popen([MLA, "bench", "--allocators", "ptmalloc2", "--", "sh", "-c",
                                     "setsid sleep 61.5 & sleep 61.5"], env=environment(),

@@ -183,14 +183,33 @@ class Control(SwitchedOff):
         self.assertIn("process %s records one allocation in 64.0 KiB" % self.pid, done.stdout)
         self.assertIn("process %d is not recorded, or not yet" % other.pid, done.stdout)
 
+    def waits(self, *arguments):
+        """A command that asks something of the process, which is idle: the request stays one."""
+        command = self.start([harness.BIN, *arguments],
+                             dict(harness.plain_environment(), MLA_DIR=self.recordings),
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # It has the file open, and sleeps between two looks.
+        harness.wait_for(lambda: self.maps_to_write(command.pid, self.files()[0])
+                         and self.state(command.pid) == "S", "the request")
+        return command
+
+    def test_recording_that_is_cut_meanwhile(self):
+        for arguments, code, words in (
+                (("ctl", "--sample", "64K", "--wait", "86400"), 3, b"is recorded no more\n"),
+                (("py", "--timeout", "86400"), 2, b"its recording was cut short by somebody")):
+            self.begin()
+            command = self.waits(arguments[0], self.pid, *arguments[1:])
+            os.truncate(self.files()[0], 0)
+            said, error = command.communicate(timeout=harness.TIMEOUT)
+            self.assertEqual(command.returncode, code, error)
+            self.assertIn(words, said + error)
+            self.process.kill()
+            self.process.wait()
+            os.remove(self.files()[0])
+
     def test_process_that_ends_meanwhile(self):
         self.begin()
-        waiting = self.start([harness.BIN, "ctl", self.pid, "--sample", "64K", "--wait", "86400"],
-                             dict(harness.plain_environment(), MLA_DIR=self.recordings),
-                             stdout=subprocess.PIPE)
-        # The process is idle, the request stays one: what has the file open sleeps between looks.
-        harness.wait_for(lambda: self.maps_to_write(waiting.pid, self.files()[0])
-                         and self.state(waiting.pid) == "S", "the request")
+        waiting = self.waits("ctl", self.pid, "--sample", "64K", "--wait", "86400")
         self.process.kill()
         self.process.wait()
         said, _ = waiting.communicate(timeout=harness.TIMEOUT)

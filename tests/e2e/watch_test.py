@@ -327,6 +327,49 @@ class Watch(WatchCase):
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
             self.assertNotIn("SECRET", done.stderr)
 
+    def test_started_with_ignored_signals_and_an_output_that_is_full(self):
+        """As some supervisors do; what cannot be printed is no reason to tell nobody."""
+        self.script(LEAKY, LEAK)
+        told = self.path("told")
+        with open(self.log, "a", encoding="utf-8") as log, open("/dev/full", "wb") as full:
+            watcher = self.start(
+                ["sh", "-c", "trap '' CHLD PIPE; exec \"$0\" \"$@\"", harness.BIN, "watch", LEAKY,
+                 "--db", self.db, "--every", "0.1", "--notify",
+                 "exec:echo $MLA_VERDICT >> " + told],
+                environment(), stdout=full, stderr=log)
+        self.wait_for(lambda: self.history()["changes"] and os.path.exists(told)
+                      and self.history()["notifications_waiting"] == 0, "the notification")
+        self.sampled_on()
+        self.end(watcher)
+        with open(told, encoding="utf-8") as source:
+            self.assertEqual(source.read(), "leak\n")
+        self.assertEqual(self.logged().count("mla watch goes on"), 1, self.logged())
+        self.assertNotIn("will be tried again", self.logged())
+
+    def test_the_reader_of_its_output_goes_away(self):
+        """It ends, as every command does, but after what waits was sent."""
+        self.script(LEAKY, LEAK)
+        with open(self.log, "a", encoding="utf-8") as log:
+            watcher = self.start([harness.BIN, "watch", LEAKY, "--db", self.db, "--every", "0.1",
+                                  "--notify", "webhook:" + self.server.url],
+                                 environment(), stdout=subprocess.PIPE, stderr=log)
+        watcher.stdout.close()
+        self.assertEqual(watcher.wait(timeout=harness.TIMEOUT), 128 + signal.SIGPIPE, self.logged())
+        self.assertEqual([sent["verdict"] for _, sent in self.server.received], ["leak"])
+
+    def test_a_history_that_is_removed(self):
+        """It is begun again, and what is found is told again: nobody knows that it was."""
+        self.script(LEAKY, LEAK)
+        watcher = self.watch(LEAKY, "--notify", "webhook:" + self.server.url)
+        self.wait_for(lambda: self.server.received and self.history()["changes"]
+                      and self.history()["notifications_waiting"] == 0, "a notification")
+        os.remove(self.db)
+        self.wait_for(lambda: len(self.server.received) == 2, "another notification")
+        self.wait_for(lambda: self.history()["changes"]
+                      and self.history()["notifications_waiting"] == 0, "its delivery")
+        self.end(watcher)
+        self.assertEqual(self.logged().count("was moved or removed"), 1, self.logged())
+
     @unittest.skipUnless(os.geteuid() == 0, "needs a tmpfs")
     def test_a_full_disk(self):
         if not harness.own_mount_namespace():

@@ -6,6 +6,7 @@
 #include "symbols/demangle.h"
 #include "symbols/elf_file.h"
 #include "symbols/interval_map.h"
+#include "symbols/module_symbols.h"
 #include "symbols/symbolizer.h"
 
 namespace mla {
@@ -104,6 +105,29 @@ TEST_F(Symbols, SeparateDebugFileByDebugLink) {
   load(std::string(MLA_FIXTURES) + "/linked.so");
   Symbolizer symbolizer(snapshot_);
   expect_all_frames(symbolizer.frames_of(1));
+}
+
+// mla top has the files open for hours, and a library may be copied over meanwhile.
+TEST_F(Symbols, AFileThatIsCutWhileItIsOpen) {
+  load(std::string(MLA_FIXTURES) + "/linked.so");
+  const TemporaryDirectory directory;
+  const std::string copy = directory / "linked.so";
+  std::filesystem::create_directory(directory / ".debug");
+  const std::filesystem::path debug =
+      std::filesystem::path(std::string(MLA_FIXTURES)) / "fixture.debug";
+  for (const std::string& cut : {copy, directory / ".debug/fixture.debug"}) {
+    std::filesystem::copy(std::string(MLA_FIXTURES) + "/linked.so", copy,
+                          std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy(debug, directory / ".debug/fixture.debug",
+                          std::filesystem::copy_options::overwrite_existing);
+    snapshot_.modules[1].path = copy;
+    ModuleSymbols module(snapshot_.modules[1], {});
+    ASSERT_EQ(module.frames_of(pc_ - 1, pc_).size(), 3U);
+    std::filesystem::resize_file(cut, 0);
+    const std::vector<Frame> frames = module.frames_of(pc_ - 1, pc_);
+    ASSERT_EQ(frames.size(), 1U) << cut;
+    EXPECT_EQ(frames[0].function, "shop::Cart::add(double, int)");
+  }
 }
 
 TEST_F(Symbols, SymbolTableAlone) {

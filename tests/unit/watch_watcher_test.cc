@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -119,6 +120,64 @@ TEST_F(WatcherTest, ALockedHistoryIsCaughtUpWith) {
   EXPECT_EQ(stored_samples(), 5U);
   ASSERT_EQ(problems.size(), 2U);
   EXPECT_NE(problems[1].find("nothing was lost"), std::string::npos);
+}
+
+TEST_F(WatcherTest, AHistoryThatIsRemovedIsBegunAgain) {
+  host.start(kServer, "server.py", flat);
+  restart();
+  sample(3);
+  // Its -wal and -shm files stay, as after `rm history.db`.
+  std::filesystem::remove(options.file);
+  sample(2);
+  EXPECT_EQ(stored_samples(), 2U);
+  ASSERT_EQ(problems.size(), 1U) << "said once";
+  EXPECT_NE(problems[0].find("was moved or removed"), std::string::npos);
+}
+
+TEST_F(WatcherTest, AHistoryThatWasPutAsideIsWhole) {
+  host.start(kServer, "server.py", flat);
+  restart();
+  sample(3);
+  const std::string aside = directory / "aside.db";
+  for (const char* suffix : {"-wal", "-shm", ""}) {
+    std::filesystem::rename(options.file + suffix, aside + suffix);
+  }
+  sample(2);
+  EXPECT_EQ(stored_samples(), 2U);
+  options.file = aside;
+  EXPECT_EQ(stored_samples(), 3U);
+}
+
+TEST_F(WatcherTest, AHistoryThatIsPutBackGoesOn) {
+  host.start(kServer, "server.py", flat);
+  restart();
+  sample(3);
+  watcher->store()->database().run("PRAGMA wal_checkpoint(TRUNCATE)");
+  const std::string aside = directory / "aside.db";
+  std::filesystem::rename(options.file, aside);
+  sample(2);
+  watcher->store()->database().run("PRAGMA wal_checkpoint(TRUNCATE)");
+  for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(options.file + suffix);
+  std::filesystem::rename(aside, options.file);
+  clock.pass(500);
+  sample(1);
+  EXPECT_EQ(stored_samples(), 4U);
+  EXPECT_EQ(watcher->store()->series().size(), 1U) << "the same worker";
+}
+
+TEST_F(WatcherTest, AHistoryWhoseDirectoryIsRemovedIsWaitedFor) {
+  host.start(kServer, "server.py", flat);
+  options.file = directory / "state/history.db";
+  std::filesystem::create_directory(directory / "state");
+  restart();
+  sample(3);
+  std::filesystem::remove_all(directory / "state");
+  sample(2);
+  EXPECT_EQ(watcher->store(), nullptr);
+  EXPECT_EQ(watcher->unwritten(), 2U);
+  std::filesystem::create_directory(directory / "state");
+  sample(1);
+  EXPECT_EQ(stored_samples(), 3U);
 }
 
 TEST_F(WatcherTest, AHistoryThatIsLockedAtTheStartIsWaitedFor) {

@@ -188,7 +188,10 @@ void Supervised::take_news() {
   for (;;) {
     const ssize_t got = read(pipe_, &message, sizeof message);
     if (got < 0 && errno == EINTR) continue;
-    if (got == 0) all_ended_ = true;  // the keeper is gone
+    if (got == 0) {  // the keeper is gone: killed by somebody, where it did not say so
+      all_ended_ = true;
+      if (!wait_status_) wait_status_ = SIGKILL;  // execute() has the command go with it
+    }
     if (got != sizeof message) return;
     switch (message.news) {
       case News::kStarted:

@@ -63,8 +63,10 @@ class Recordings {
   ~Recordings() {
     if (!directory_) return;
     std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_->path(), ignored)) {
-      std::filesystem::remove(entry.path(), ignored);
+    std::filesystem::directory_iterator entry(directory_->path(), ignored);
+    for (; !ignored && entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
+      std::error_code stays;
+      std::filesystem::remove(entry->path(), stays);
     }
   }
   Recordings(const Recordings&) = delete;
@@ -239,11 +241,14 @@ class Trial {
     std::vector<std::string> plain = environment_of({}, "");
     Supervised load({"/bin/sh", "-c", settings_.load}, plain, input_.descriptor(),
                     load_output_.descriptor(), interruption_.mask_at_start());
+    if (load.exec_errno() != 0) {
+      throw Failed{std::string("its load cannot be run: ") + std::strerror(load.exec_errno())};
+    }
     const bool over =
         wait(deadline(INFINITY), &load, [&] { return load.ended() || server_is_gone(); });
     check_server("under the load");
     if (!over) throw Failed{"its load did not end within " + human_seconds(*settings_.timeout_s)};
-    if (load.exec_errno() != 0 || load.wait_status() != 0) {
+    if (load.wait_status() != 0) {
       throw Failed{"its load " + ended_how(load.wait_status(), load_output_)};
     }
   }

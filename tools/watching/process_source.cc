@@ -26,7 +26,7 @@ namespace {
 // A program this young may still take another name or title.
 constexpr double kYoungS = 10;
 // A worker that is idle since its start begins its recording with the first request.
-constexpr double kLookAgainS = 10;
+constexpr double kLookAgainS = 5;
 constexpr size_t kSites = 3;
 constexpr size_t kFrames = 6;
 

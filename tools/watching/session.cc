@@ -112,8 +112,9 @@ void add_notify_options(CLI::App& command, WatchSettings& settings) {
 WatchSession::WatchSession(ProcessSource& source, const WatchSettings& settings, std::ostream& out)
     : out_(out),
       outbox_(outbox_options(settings)),
-      watcher_(source, clock_, options_ = watch_options(settings, outbox_),
-               {[this](const Change& change) { print(change); }, log_line}),
+      watcher_(
+          source, clock_, options_ = watch_options(settings, outbox_),
+          {[this](const Change& change) { print(change); }, log_line, [this] { sender_.reset(); }}),
       dry_run_(settings.dry_run) {}
 
 void WatchSession::print(const Change& change) {
@@ -134,8 +135,14 @@ void WatchSession::print(const Change& change) {
 void WatchSession::sample() {
   watcher_.sample();
   if (dry_run_ || outbox_.targets.empty() || watcher_.store() == nullptr) return;
-  if (!sender_) {
-    const SteadyTime time = watcher_.time();
+  if (!sender_) start_sender();
+  if (changed_ && sender_) sender_->wake();
+  changed_ = false;
+}
+
+void WatchSession::start_sender() {
+  const SteadyTime time = watcher_.time();
+  try {
     sender_ = std::make_unique<Sender>(
         options_.file, options_.max_bytes, outbox_,
         [time] {
@@ -144,9 +151,14 @@ void WatchSession::sample() {
           return time.at(static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9);
         },
         log_line);
+    no_thread_said_ = false;
+  } catch (const std::system_error& error) {
+    if (!no_thread_said_) {
+      log_line(std::string("notifications cannot be sent: no thread can be made (") + error.what() +
+               "): they wait in the history, and it is tried again");
+    }
+    no_thread_said_ = true;
   }
-  if (changed_) sender_->wake();
-  changed_ = false;
 }
 
 void WatchSession::finish(double seconds) {

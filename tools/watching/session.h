@@ -46,6 +46,7 @@ class WatchSession {
 
  private:
   void print(const Change& change);
+  void start_sender();
 
   std::ostream& out_;
   SystemClock clock_;
@@ -54,6 +55,7 @@ class WatchSession {
   Watcher watcher_;
   bool dry_run_;
   bool changed_ = true;
+  bool no_thread_said_ = false;
   std::unique_ptr<Sender> sender_;
 };
 
