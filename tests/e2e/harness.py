@@ -100,6 +100,18 @@ class Case(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.directory, name)
 
+    def mount(self, where, size, options=""):
+        """A tmpfs, until the end of the test. Needs own_mount_namespace()."""
+        os.makedirs(where, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%s%s" % (size, options), "tmpfs",
+                        where], check=True)
+        self.addCleanup(subprocess.run, ["umount", "--lazy", where], check=True)
+
+    def keep_fallbacks_apart(self):
+        """Where recordings go when MLA_DIR cannot be used is the test's own, if that can be."""
+        if os.geteuid() == 0 and own_mount_namespace():
+            self.mount("/dev/shm", "64m")
+
     # Running
 
     def environment(self, allocator=None, **more):

@@ -55,6 +55,7 @@ class Interrupted(harness.Case):
                     self.assertLess(int(recorded.stdout) - bare, most)
 
     def test_stack_that_the_first_event_of_a_library_takes(self):
+        self.keep_fallbacks_apart()
         command = [INTERRUPTED, "depth", harness.program("libquiet_library.so")]
         bare = int(self.bare(command).stdout)
         if harness.ALLOCATOR in (None, "ptmalloc2"):

@@ -33,14 +33,7 @@ def limit(what, value):
 class Storage(harness.Case):
     def setUp(self):
         super().setUp()
-        if MAY_MOUNT:  # where recordings go when MLA_DIR cannot be used
-            self.mount("/dev/shm", "64m")
-
-    def mount(self, where, size, options=""):
-        os.makedirs(where, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%s%s" % (size, options), "tmpfs",
-                        where], check=True)
-        self.addCleanup(subprocess.run, ["umount", "--lazy", where], check=True)
+        self.keep_fallbacks_apart()
 
     def fill(self, where):
         with open(os.path.join(where, "filler"), "wb", buffering=0) as file:
