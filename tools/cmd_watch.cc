@@ -20,7 +20,7 @@
 namespace mla {
 namespace {
 
-constexpr double kDrainOnceS = 30;
+constexpr double kDrainUnaskedS = 30;  // where it ends by itself: --once, a reader that went away
 constexpr double kDrainAtEndS = 2;
 
 struct Options {
@@ -85,7 +85,7 @@ void print(Output& out, WatchSession& session, std::string& said) {
   try {
     out.finish();
   } catch (const BrokenPipe&) {
-    session.finish(kDrainAtEndS);
+    session.finish(kDrainUnaskedS);
     throw;
   } catch (const Error& error) {
     out.forget_failure();
@@ -122,7 +122,7 @@ int watch(const Options& options) {
     }
     if (options.once) {
       out.stream().flush();
-      session.finish(kDrainOnceS);
+      session.finish(kDrainUnaskedS);
       out.finish();
       return exit_code_of(session.watcher());
     }
