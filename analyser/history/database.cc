@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "history/history_error.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 // Sampling waits for no more than this.
 constexpr int kBusyMs = 1000;
+constexpr int kMostLinks = 40;  // as path_resolution(7)
 
 [[noreturn]] void fail(sqlite3* connection, int code, const std::string& file) {
   const std::string detail = connection != nullptr ? sqlite3_errmsg(connection) : "out of memory";
@@ -54,9 +56,15 @@ constexpr int kBusyMs = 1000;
 // Only a file that was not there is opened: closing one drops the POSIX locks that other
 // connections of this process hold on it. A reader that comes and goes would then think itself the
 // last, and remove the -wal file that the watcher goes on writing.
-void create_for_user_only(const std::string& file) {
-  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-  if (fd >= 0) close(fd);  // SQLite says what is wrong otherwise
+void create_for_user_only(std::filesystem::path file) {
+  for (int links = 0; links < kMostLinks; ++links) {
+    const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd >= 0) close(fd);
+    std::error_code no_link;  // to a file that is not there yet
+    const std::filesystem::path target = std::filesystem::read_symlink(file, no_link);
+    if (no_link) return;  // SQLite says what is wrong, if anything is
+    file = file.parent_path() / target;
+  }
 }
 
 }  // namespace

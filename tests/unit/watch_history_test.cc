@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "history/history_error.h"
@@ -89,6 +90,17 @@ TEST(Store, IsForItsUserOnly) {
   const Store store(directory / "h.db", kBytes);
   struct stat status {};
   ASSERT_EQ(stat((directory / "h.db").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST(Store, IsForItsUserOnlyThroughLinksToAFileThatIsNotThereYet) {
+  const test::TemporaryDirectory directory;
+  const std::string link = directory / "link.db";
+  std::filesystem::create_symlink("second.db", link);
+  std::filesystem::create_symlink(directory / "there.db", directory / "second.db");
+  const Store store(link, kBytes);
+  struct stat status {};
+  ASSERT_EQ(stat((directory / "there.db").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
