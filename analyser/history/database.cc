@@ -173,17 +173,21 @@ bool Database::has_moved() const {
   return moved != 0;
 }
 
+void Database::leave_place() {
+  const std::string place = sqlite3_db_filename(connection_, "main");  // links are resolved
+  sqlite3_wal_checkpoint_v2(connection_, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  struct stat log {};
+  // One that is not empty could not be put away, or is that of the history at this place now.
+  if (stat((place + "-wal").c_str(), &log) != 0 || log.st_size != 0) return;
+  for (const char* suffix : {"-wal", "-shm"}) unlink((place + suffix).c_str());
+}
+
 void Database::copy_from(Database& from) {
   sqlite3_backup* backup = sqlite3_backup_init(connection_, "main", from.connection_, "main");
   if (backup == nullptr) fail(connection_, sqlite3_errcode(connection_), file_);
   const int code = sqlite3_backup_step(backup, -1);
   sqlite3_backup_finish(backup);
   if (code != SQLITE_DONE) fail(from.connection_, code, from.file_);
-}
-
-void remove_remains(const std::string& file) {
-  if (access(file.c_str(), F_OK) == 0 || errno != ENOENT) return;
-  for (const char* suffix : {"-wal", "-shm"}) unlink((file + suffix).c_str());
 }
 
 Transaction::Transaction(Database& database) : database_(database) {

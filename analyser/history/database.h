@@ -61,6 +61,9 @@ class Database {
   int64_t changes() const;
   // The file was removed, or has another name now: what is written goes where nobody looks.
   bool has_moved() const;
+  // Then, before it is closed: what is in its -wal file is put into it, wherever it is now, and
+  // that is removed from its old place, where another history would take it for its own.
+  void leave_place();
   // Copies all of `from`, with SQLite's own backup.
   void copy_from(Database& from);
 
@@ -69,10 +72,6 @@ class Database {
   sqlite3* connection_ = nullptr;
   std::map<std::string, sqlite3_stmt*> prepared_;
 };
-
-// Where `file` was removed, but not the -wal and -shm files of it: a new one would take them for
-// its own. Nobody may have it open.
-void remove_remains(const std::string& file);
 
 // Rolled back unless committed. BEGIN IMMEDIATE: nobody else writes meanwhile.
 class Transaction {

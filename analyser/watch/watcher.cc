@@ -68,8 +68,8 @@ void Watcher::open() {
 
 void Watcher::leave() {
   if (events_.left) events_.left();
+  store_->database().leave_place();
   store_.reset();
-  remove_remains(options_.file);
   known_.clear();
   for (auto& [number, worker] : workers_) worker.series.id = 0;
   next_prune_t_ = 0;

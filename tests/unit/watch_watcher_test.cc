@@ -148,17 +148,46 @@ TEST_F(WatcherTest, AHistoryThatWasPutAsideIsWhole) {
   EXPECT_EQ(stored_samples(), 3U);
 }
 
+TEST_F(WatcherTest, AHistoryWhoseFileAloneWasPutAsideIsWhole) {
+  host.start(kServer, "server.py", flat);
+  restart();
+  sample(3);
+  const std::string aside = directory / "aside.db";
+  std::filesystem::rename(options.file, aside);
+  sample(2);
+  EXPECT_EQ(stored_samples(), 2U);
+  options.file = aside;
+  EXPECT_EQ(stored_samples(), 3U);
+}
+
+TEST_F(WatcherTest, AHistoryThatIsReplacedByAnother) {
+  const std::string history = options.file;
+  options.file = directory / "other.db";
+  host.start({"other.py", "host", "build"}, "other.py", flat);
+  restart();
+  sample(5);
+  watcher.reset();
+  options.file = history;
+  host.start(kServer, "server.py", flat);
+  restart();
+  sample(3);
+  std::filesystem::rename(directory / "other.db", history);
+  sample(1);
+  EXPECT_EQ(watcher->store()->series().size(), 2U);
+  EXPECT_EQ(stored_samples(), 7U) << "five of the other before, one of each now";
+  Statement check = watcher->store()->database().query("PRAGMA integrity_check");
+  ASSERT_TRUE(check.step());
+  EXPECT_EQ(check.text(0), "ok");
+}
+
 TEST_F(WatcherTest, AHistoryThatIsPutBackGoesOn) {
   host.start(kServer, "server.py", flat);
   restart();
   sample(3);
-  watcher->store()->database().run("PRAGMA wal_checkpoint(TRUNCATE)");
   const std::string aside = directory / "aside.db";
   std::filesystem::rename(options.file, aside);
   sample(2);
-  watcher->store()->database().run("PRAGMA wal_checkpoint(TRUNCATE)");
-  for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(options.file + suffix);
-  std::filesystem::rename(aside, options.file);
+  std::filesystem::rename(aside, options.file);  // over the one that was begun meanwhile
   clock.pass(500);
   sample(1);
   EXPECT_EQ(stored_samples(), 4U);

@@ -26,7 +26,8 @@ namespace {
 // A program this young may still take another name or title.
 constexpr double kYoungS = 10;
 // A worker that is idle since its start begins its recording with the first request.
-constexpr double kLookAgainS = 5;
+constexpr double kLookAgainS = 5;  // doubled each time: there may be thousands of recordings
+constexpr double kLongestWaitS = 60;
 constexpr size_t kSites = 3;
 constexpr size_t kFrames = 6;
 
@@ -146,7 +147,9 @@ void HostProcesses::look_for_recording(pid_t pid, double age_s, Known& known) {
   }
   const bool young = age_s - known.began_s <= kYoungS;
   if (known.live || (!young && age_s < known.look_again_s)) return;
-  known.look_again_s = age_s + kLookAgainS;
+  known.look_wait_s =
+      young ? kLookAgainS : std::clamp(2 * known.look_wait_s, kLookAgainS, kLongestWaitS);
+  known.look_again_s = age_s + known.look_wait_s;
   try {
     known.recording = recording_of(pid);
     known.live = LiveRecording::open(known.recording, true);

@@ -40,6 +40,7 @@ class HostProcesses : public ProcessSource {
     uint64_t stack_start = 0;  // another one: the process executed a program
     double began_s = 0;        // the age of the process when this program was first seen
     double look_again_s = 0;   // the age at which its recording is looked for again
+    double look_wait_s = 0;    // from then to the next time
     bool watched = false;
     bool settled = false;  // its name is not looked for again
   };
